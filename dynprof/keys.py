@@ -1,0 +1,57 @@
+"""Stable hashes: which bucket a user is in, which shard a text is in. Never change: files on disk depend on them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["buckets", "text_hashes", "text_shards"]
+
+UINT64 = np.dtype("<u8")
+
+
+def buckets(ids: pa.Array | pa.ChunkedArray, n_buckets: int) -> npt.NDArray[np.int32]:
+    """Bucket of each id: BLAKE2b-64, little endian, modulo `n_buckets`.
+
+    Args:
+        ids: (n,) strings without nulls. Repeated ids are hashed once.
+        n_buckets: > 0.
+
+    Returns:
+        (n,) int32 in [0, n_buckets).
+    """
+    encoded = _single_chunk(ids).dictionary_encode()
+    digests = b"".join(blake2b(i.encode(), digest_size=8).digest() for i in encoded.dictionary.to_pylist())
+    per_id = (np.frombuffer(digests, UINT64) % np.uint64(n_buckets)).astype(np.int32)
+    return per_id[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+def text_hashes(prepared: pa.Array | pa.ChunkedArray) -> pa.FixedSizeBinaryArray:
+    """BLAKE2b-128 of each prepared text; null for null and for empty.
+
+    Args:
+        prepared: (n,) strings from `dynprof.text.prepare_texts`.
+    """
+    digests = [blake2b(t.encode(), digest_size=16).digest() if t else None for t in _single_chunk(prepared).to_pylist()]
+    return pa.array(digests, pa.binary(16))
+
+
+def text_shards(hashes: pa.Array | pa.ChunkedArray, n_shards: int) -> npt.NDArray[np.int32]:
+    """Shard of each text hash: its first 8 bytes, little endian, modulo `n_shards`. No nulls allowed."""
+    return (hash_words(hashes)[:, 0] % np.uint64(n_shards)).astype(np.int32)
+
+
+def hash_words(hashes: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """View (n,) 16-byte hashes without nulls as (n, 2) little-endian uint64, without a copy where possible."""
+    array = _single_chunk(hashes)
+    if array.null_count:
+        raise ValueError(f"expected text hashes without nulls, found {array.null_count} nulls; filter them first.")
+    words = np.frombuffer(array.buffers()[1] or b"", UINT64, count=2 * (len(array) + array.offset))
+    return words.reshape(-1, 2)[array.offset :]
+
+
+def _single_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

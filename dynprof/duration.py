@@ -13,7 +13,7 @@ Duration = str | timedelta
 
 SECONDS_PER_DAY = 86_400.0
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 365.25 * 86_400.0}
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d|w|y)\s*")
+_PATTERN = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*(ms|s|m|h|d|w|y)\s*")
 
 
 def parse_duration(duration: Duration, *, name: str = "duration") -> float:
@@ -40,8 +40,9 @@ def parse_duration(duration: Duration, *, name: str = "duration") -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest exact text of a duration, e.g. 2592000.0 -> "30d". `parse_duration` inverts it."""
+    """The shortest exact text of a duration, e.g. 2592000.0 -> "30d"; `parse_duration` inverts it."""
+    seconds = float(seconds)
     for unit in ("d", "h", "m"):
         if seconds >= _UNIT_S[unit] and seconds % _UNIT_S[unit] == 0:
             return f"{seconds / _UNIT_S[unit]:.0f}{unit}"
-    return f"{seconds:.15g}s" if "e" not in f"{seconds:.15g}" else f"{seconds:.9f}s"
+    return f"{seconds!r}s" if seconds % 1 else f"{seconds:.0f}s"

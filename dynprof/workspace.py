@@ -59,10 +59,12 @@ class Workspace:
 
     @property
     def filesystem(self) -> pafs.FileSystem:
+        """The Arrow file system of the root."""
         return self._resolved[0]
 
     @property
     def is_local(self) -> bool:
+        """True where files can be memory-mapped and renamed."""
         return isinstance(self.filesystem, pafs.LocalFileSystem)
 
     def path(self, *parts: str) -> str:
@@ -70,6 +72,7 @@ class Workspace:
         return posixpath.join(self._resolved[1], *parts)
 
     def exists(self, *parts: str) -> bool:
+        """True when there is a file or folder of that path."""
         return bool(self.filesystem.get_file_info(self.path(*parts)).type != pafs.FileType.NotFound)
 
     def files(self, *parts: str, suffix: str = "") -> list[str]:
@@ -137,6 +140,7 @@ class Workspace:
             pq.write_table(table, sink, **settings)
 
     def read_parquet(self, *parts: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
+        """Read one Parquet file; `filters` as in `pyarrow.parquet.read_table`."""
         path = self.path(*parts)
         return pq.read_table(path, columns=columns, filters=filters, filesystem=self.filesystem, partitioning=None)
 
@@ -198,8 +202,8 @@ class Workspace:
             ) from error
         if version != FORMAT_VERSION:
             raise WorkspaceError(
-                f"{path}: expected format version {FORMAT_VERSION}, found {version!r}. Use the dynprof version that wrote "
-                "it, or build a new workspace."
+                f"{path}: expected format version {FORMAT_VERSION}, found {version!r}. Use the dynprof version that "
+                "wrote it, or build a new workspace."
             )
         return dict(manifest)
 

@@ -1,0 +1,1 @@
+"""The Ray Serve application: profiles, similar users and recommendations over HTTP."""

@@ -46,7 +46,8 @@ class Bank:
             (n, K) float64.
         """
         rates = np.append(1 / np.asarray(self.half_lives_s), 0.0)
-        return np.exp2(-np.multiply.outer(np.asarray(age_s, np.float64), rates))
+        exponents: npt.NDArray[np.float64] = np.multiply.outer(np.asarray(age_s, np.float64), -rates)
+        return np.exp2(exponents)
 
 
 DEFAULT_BANK = Bank(tuple(float(h) for h in np.geomspace(0.05, 2_000, 16) * SECONDS_PER_DAY))

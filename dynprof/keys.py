@@ -26,7 +26,8 @@ def buckets(ids: pa.Array | pa.ChunkedArray, n_buckets: int) -> npt.NDArray[np.i
     encoded = _single_chunk(ids).dictionary_encode()
     digests = b"".join(blake2b(i.encode(), digest_size=8).digest() for i in encoded.dictionary.to_pylist())
     per_id = (np.frombuffer(digests, UINT64) % np.uint64(n_buckets)).astype(np.int32)
-    return per_id[encoded.indices.to_numpy(zero_copy_only=False)]
+    indices: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
+    return per_id[indices]
 
 
 def text_hashes(prepared: pa.Array | pa.ChunkedArray) -> pa.FixedSizeBinaryArray:

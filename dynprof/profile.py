@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dynprof.decay import Decay
 from dynprof.sums import weighted_sums
 
-__all__ = ["MICROSECONDS", "Profiles", "age_seconds", "exact_profiles", "shrink"]
+__all__ = ["MICROSECONDS", "Profiles", "age_seconds", "exact_profiles", "masses_by_user", "shrink"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,6 +40,11 @@ def age_seconds(as_of_us: int | npt.NDArray[np.int64], event_us: npt.NDArray[np.
     return np.asarray(as_of_us - event_us, np.float64) / MICROSECONDS
 
 
+def masses_by_user(users: npt.NDArray[np.integer], weights: FloatArray, n_users: int) -> FloatArray:
+    """Sum of weights by user, float64 also where there is no event at all."""
+    return np.bincount(users, weights, n_users).astype(np.float64)
+
+
 def shrink(
     sums: npt.NDArray[np.floating],
     mass: FloatArray,
@@ -64,13 +69,12 @@ def shrink(
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     vectors = ((sums + prior_weight * np.asarray(prior)) * scale[:, None]).astype(np.float32)
     n_effective = np.divide(mass**2, square_mass, out=np.zeros_like(mass), where=square_mass > 0)
-    # |p' - p| <= (|sums' - sums| + |p| |mass' - mass|) / (mass' + kappa), and two points of the unit ball are 2 apart.
-    bound = np.where(
-        sum_error > 0,
-        np.minimum(2.0, np.divide(2 * sum_error, total, out=np.full_like(total, 2.0), where=total > 0)),
-        0.0,
-    )
-    return Profiles(vectors, mass, n_effective, bound)
+    # |p' - p| <= (|sums' - sums| + |p| |mass' - mass|) / (mass' + kappa). The true p lies in the unit ball, so pulling
+    # p' back into it only brings the two closer, and they are at most 2 apart.
+    vectors /= np.maximum(1.0, np.linalg.norm(vectors, axis=1, keepdims=True))
+    bound = np.where(sum_error > 0, 2.0, 0.0)
+    np.divide(2 * sum_error, total, out=bound, where=(sum_error > 0) & (total > 0))
+    return Profiles(vectors, mass, n_effective, np.minimum(bound, 2.0))
 
 
 def exact_profiles(
@@ -102,6 +106,6 @@ def exact_profiles(
     """
     decayed = np.where(event_us < as_of_us, weights * decay.weights(age_seconds(as_of_us, event_us)), 0.0)
     sums = weighted_sums(users, rows, decayed[:, None], vectors, n_users)[:, 0]
-    mass = np.bincount(users, np.abs(decayed), n_users)
-    square_mass = np.bincount(users, decayed**2, n_users)
+    mass = masses_by_user(users, np.abs(decayed), n_users)
+    square_mass = masses_by_user(users, decayed**2, n_users)
     return shrink(sums, mass, square_mass, np.zeros(n_users), prior=prior, prior_weight=prior_weight)

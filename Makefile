@@ -1,0 +1,64 @@
+# Two commands on a machine with Python 3.11+ and make: `make demo` and `make test`. Everything lands in .venv and demo/.
+
+PYTHON ?= python3
+# Index to take torch from. Empty: pip's own. https://download.pytorch.org/whl/cpu saves the CUDA libraries on Linux.
+TORCH_INDEX ?=
+WORKSPACE ?= $(CURDIR)/demo/workspace
+DEMO_USERS ?= 400
+DEMO_EVENTS ?= 8000
+DEMO_SEED ?= 7
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+WORLD := demo/world
+
+# The encoder's weights are an installed package: nothing is asked of a model hub.
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install demo serve lint types unit check test clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv with the pinned dependencies
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dynprof needs Python 3.11 or later, found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[minilm,test]'
+	@touch $@
+
+demo: $(STAMP) ## generate a small social world, build its profiles, compare dynamic with static ones
+	$(BIN)/python -m jobs.generate --out $(WORLD) --users $(DEMO_USERS) --events $(DEMO_EVENTS) --seed $(DEMO_SEED)
+	$(BIN)/python -m jobs.pipeline --events '$(WORLD)/events*' --users '$(WORLD)/users*' --items '$(WORLD)/items*' \
+	    --workspace '$(WORKSPACE)' --encoder minilm --decays all
+	@echo
+	@echo "Profiles, states and the report lie in $(WORKSPACE)"
+	@echo "Next: make serve, then open http://127.0.0.1:8000/docs"
+
+serve: $(STAMP) ## answer with the demo's profiles on http://127.0.0.1:8000
+	@test -d '$(WORKSPACE)/profiles' || { echo "No profiles in $(WORKSPACE). Run 'make demo' first, or name a workspace: make serve WORKSPACE=DIR" >&2; exit 1; }
+	$(BIN)/serve run serve.app:build workspace='$(WORKSPACE)'
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+unit: $(STAMP)
+	$(BIN)/pytest -q tests/unit
+
+check: lint types unit ## the quick tier: lint, types, unit tests
+
+test: lint types ## everything: lint, types, every test
+	$(BIN)/pytest -q
+
+clean: ## remove .venv, the demo and every cache
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

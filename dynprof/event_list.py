@@ -47,11 +47,13 @@ class EventList:
         """Both, sorted. Vectors keep the wider of the two precisions."""
         if not len(other):
             return self
+        if not len(self):
+            return other
         both = EventList(
             np.concatenate([self.users, other.users]),
             np.concatenate([self.at_us, other.at_us]),
             np.concatenate([self.weights, other.weights]),
-            np.concatenate([self.vectors, other.vectors]) if len(self) else other.vectors,
+            np.concatenate([self.vectors, other.vectors]),
         )
         return both.take(np.lexsort((both.at_us, both.users)))
 

@@ -222,8 +222,8 @@ class ProfileStates:
         if len(late):
             raise AsOfError(
                 f"as_of: expected a time after the last event, found {as_of_us} us and {len(late)} users whose "
-                f"sums hold an event at or after it (user number {late[0]} at {self.last_us[late[0]]} us). Ask for a later "
-                "time, or use the exact path, which reads the log."
+                f"sums hold an event at or after it (user number {late[0]} at {self.last_us[late[0]]} us). "
+                "Ask for a later time, or use the exact path, which reads the log."
             )
 
     def _with_events(self, events: EventList) -> ProfileStates:

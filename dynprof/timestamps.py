@@ -88,15 +88,18 @@ def parse_timestamps(column: pa.Array | pa.ChunkedArray, *, now: float) -> Parse
 
 
 def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """One array; the ways in which Arrow holds strings (large, views, dictionaries) become one."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    texts = pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type)
+    return array.cast(pa.string()) if texts else array
 
 
 def _missing(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Null, NaN, and strings of nothing but white space."""
-    if _is_text(array.type):
+    if pa.types.is_string(array.type):
         trimmed = pc.utf8_trim_whitespace(array)
-        return _bools(pc.fill_null(pc.equal(trimmed, pa.scalar("", trimmed.type)), True))
+        return _bools(pc.fill_null(pc.equal(trimmed, ""), True))
     return _bools(array.is_null(nan_is_null=pa.types.is_floating(array.type)))
 
 
@@ -111,8 +114,8 @@ def _micros(array: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool
         return _from_integers(array)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _from_floats(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    if _is_text(kind):
-        return _from_strings(pc.utf8_trim_whitespace(array.cast(pa.string())))
+    if pa.types.is_string(kind):
+        return _from_strings(pc.utf8_trim_whitespace(array))
     return np.zeros(len(array), np.int64), np.zeros(len(array), bool)
 
 
@@ -205,10 +208,6 @@ def _read_text(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _bools(array: pa.Array) -> npt.NDArray[np.bool_]:

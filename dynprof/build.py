@@ -1,0 +1,209 @@
+"""One user bucket from events and vectors to profiles and states. No cluster needed; `jobs.build` runs one a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.embeddings import VectorChunk
+from dynprof.errors import WorkspaceError
+from dynprof.keys import text_shards
+from dynprof.profile import age_seconds, masses_by_user, shrink
+from dynprof.schema import TIMESTAMP, profiles_schema
+from dynprof.snapshot import SnapshotSpec
+from dynprof.state import ProfileStates
+from dynprof.state_io import states_to_batch
+from dynprof.sums import weighted_sums
+from dynprof.vectors import vector_array
+
+__all__ = ["BucketEvents", "BuiltBucket", "build_bucket"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BucketEvents:
+    """The events of one bucket that count and carry a vector, with all its users.
+
+    Attributes:
+        user_ids: (n_users,) sorted; every user with an event before `as_of` or a row in the users table.
+        users: (n,) index into `user_ids`, rising.
+        at_us: (n,) microseconds since 1970, < as_of.
+        weights: (n,) event weight x type weight.
+        text_hash: (n,) 16 bytes.
+        bio_users: (n_bios,) index into `user_ids`, rising: users with a bio.
+        bio_hash: (n_bios,) 16 bytes.
+    """
+
+    user_ids: pa.Array
+    users: npt.NDArray[np.int64]
+    at_us: npt.NDArray[np.int64]
+    weights: FloatArray
+    text_hash: pa.Array
+    bio_users: npt.NDArray[np.int64]
+    bio_hash: pa.Array
+
+    @classmethod
+    def select(cls, events: pa.Table, bios: pa.Table, spec: SnapshotSpec) -> BucketEvents:
+        """Events strictly before `as_of` that have a text, weighted by their type.
+
+        Args:
+            events: user_id, timestamp, event_type, text_hash, weight of `schema.EVENTS`, sorted by user.
+            bios: user_id, text_hash of `schema.BIOS`.
+            spec: What the profiles mean.
+        """
+        events = events.filter(pc.less(events["timestamp"].cast(pa.int64()), spec.as_of_us))
+        ids = pc.unique(pa.chunked_array([*events["user_id"].chunks, *bios["user_id"].chunks], pa.string()))
+        user_ids = ids.take(pc.array_sort_indices(ids))
+        events = events.filter(pc.is_valid(events["text_hash"])).combine_chunks()
+        bios = bios.filter(pc.is_valid(bios["text_hash"])).combine_chunks()
+        return cls(
+            user_ids,
+            _positions(events["user_id"], user_ids),
+            np.asarray(events["timestamp"].cast(pa.int64())),
+            np.asarray(events["weight"], np.float64) * _type_factors(events["event_type"], spec),
+            _one_chunk(events["text_hash"]),
+            _positions(bios["user_id"], user_ids),
+            _one_chunk(bios["text_hash"]),
+        )
+
+    def between(self, first: int, stop: int) -> BucketEvents:
+        """The same for users `first` to `stop`, renumbered from 0: bounds the memory of a build by users."""
+        e = slice(*np.searchsorted(self.users, [first, stop]))
+        b = slice(*np.searchsorted(self.bio_users, [first, stop]))
+        return BucketEvents(
+            self.user_ids[first:stop],
+            self.users[e] - first,
+            self.at_us[e],
+            self.weights[e],
+            self.text_hash[e],
+            self.bio_users[b] - first,
+            self.bio_hash[b],
+        )
+
+
+@dataclass(frozen=True)
+class BuiltBucket:
+    """Tables of one bucket, users in order of their ids."""
+
+    profiles: pa.Table
+    states: pa.RecordBatch
+
+
+def build_bucket(
+    events: BucketEvents,
+    chunks: Iterable[VectorChunk],
+    spec: SnapshotSpec,
+    *,
+    n_shards: int,
+    population: npt.NDArray[np.float32],
+) -> BuiltBucket:
+    """Profiles at every decay of `spec` (exact path) and states, from vectors that stream by.
+
+    The sums commute, so events are added in the order in which their vectors come: memory is bounded by users and by
+    one chunk of vectors, not by how many events a user has.
+
+    Args:
+        events: What to sum.
+        chunks: The vectors, shards in order; every event's text must be among them.
+        spec: What the profiles mean.
+        n_shards: Number of embedding shards.
+        population: (dim,) prior of users without a bio.
+
+    Raises:
+        WorkspaceError: A text has no vector.
+    """
+    n_users, dim = len(events.user_ids), spec.dim
+    ages_s = age_seconds(spec.as_of_us, events.at_us)
+    weights = np.stack([d.weights(ages_s) for d in spec.decays], axis=1) * events.weights[:, None]
+    sums = np.zeros((n_users, len(spec.decays), dim), np.float32)
+    states = ProfileStates.empty(n_users, dim, bank=spec.bank)
+    priors, has_prior = np.zeros((n_users, dim), np.float16), np.zeros(n_users, np.bool_)
+    event_order, event_bounds = _by_shard(events.text_hash, n_shards)
+    bio_order, bio_bounds = _by_shard(events.bio_hash, n_shards)
+    n_found = 0
+    for chunk in chunks:
+        mine, rows = _within(chunk, events.text_hash, event_order, event_bounds)
+        if len(mine):
+            vectors, users = np.asarray(chunk.vectors, np.float32), events.users[mine]
+            sums += weighted_sums(users, rows, weights[mine], vectors, n_users)
+            states = states.add(users, events.at_us[mine], events.weights[mine], chunk.vectors[rows])
+        bios, bio_rows = _within(chunk, events.bio_hash, bio_order, bio_bounds)
+        priors[events.bio_users[bios]] = chunk.vectors[bio_rows]
+        has_prior[events.bio_users[bios]] = True
+        n_found += len(mine) + len(bios)
+    if n_found < len(events.users) + len(events.bio_users):
+        raise WorkspaceError(
+            f"build: expected a vector for each of {len(events.users)} events and {len(events.bio_users)} bios, found "
+            f"{n_found}. The embeddings are of another corpus; run `python -m jobs.encode` again."
+        )
+    prior = np.where(has_prior[:, None], priors, population)
+    profiles = _profiles_table(events, sums, weights, states, prior, spec)
+    return BuiltBucket(profiles, states_to_batch(states, events.user_ids, priors, has_prior))
+
+
+def _profiles_table(
+    events: BucketEvents,
+    sums: npt.NDArray[np.float32],
+    weights: FloatArray,
+    states: ProfileStates,
+    prior: npt.NDArray[np.floating],
+    spec: SnapshotSpec,
+) -> pa.Table:
+    """A row a (user, decay), users in order, decays in the order of the spec."""
+    n_users, n_decays, dim = sums.shape
+    vectors = np.empty((n_users, n_decays, dim), np.float16)
+    mass, n_effective = np.empty((2, n_users, n_decays))
+    for k in range(n_decays):
+        m, q = (masses_by_user(events.users, w, n_users) for w in (np.abs(weights[:, k]), weights[:, k] ** 2))
+        read = shrink(sums[:, k], m, q, np.zeros(n_users), prior=prior, prior_weight=spec.prior_weight)
+        vectors[:, k], mass[:, k], n_effective[:, k] = read.vectors, read.mass, read.n_effective
+    last = pa.array(np.repeat(states.last_us, n_decays), mask=np.repeat(states.n_events == 0, n_decays))
+    rows = np.repeat(np.arange(n_users), n_decays)
+    columns = [
+        events.user_ids.take(pa.array(rows)),
+        pa.array([d.kind for d in spec.decays] * n_users, pa.string()),
+        pa.array([d.half_life_s for d in spec.decays] * n_users, pa.float64()),
+        vector_array(vectors.reshape(-1, dim)),
+        pa.array(mass.reshape(-1)),
+        pa.array(n_effective.reshape(-1)),
+        pa.array(np.repeat(states.n_events, n_decays)),
+        last.cast(TIMESTAMP),
+    ]
+    return pa.Table.from_arrays(columns, schema=profiles_schema(dim))
+
+
+def _by_shard(hashes: pa.Array, n_shards: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Order of the texts by shard, and where each shard begins and ends in it."""
+    shards = text_shards(hashes, n_shards)
+    order = np.argsort(shards, kind="stable")
+    return order, np.searchsorted(shards[order], np.arange(n_shards + 1))
+
+
+def _within(
+    chunk: VectorChunk, hashes: pa.Array, order: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The positions in `hashes` whose vector is in the chunk, rising, and the vectors' rows."""
+    candidates = np.sort(order[bounds[chunk.first_shard] : bounds[chunk.last_shard + 1]])
+    rows, found = chunk.rows(hashes.take(pa.array(candidates)))
+    return candidates[found], rows[found]
+
+
+def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArray:
+    """(n,) weight of each event's type; 1 for a type without one."""
+    types = _one_chunk(event_types).dictionary_encode()
+    weights = [spec.type_weights.get(name, 1.0) for name in types.dictionary.to_pylist()]
+    return np.array(weights, np.float64)[np.asarray(types.indices)]
+
+
+def _positions(ids: pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
+    return np.asarray(pc.index_in(_one_chunk(ids), value_set=user_ids), np.int64)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

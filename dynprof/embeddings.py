@@ -1,0 +1,202 @@
+"""Embedding shards: the vectors of one text shard, laid out so that a user bucket reads only its own part.
+
+A shard is one Arrow IPC file with a record batch per user bucket. Building the profiles of a bucket reads that batch
+of every shard, so no vector is shuffled after it was computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.errors import WorkspaceError
+from dynprof.keys import text_shards
+from dynprof.schema import embeddings_schema
+from dynprof.vectors import matrix_of, vector_array
+from dynprof.workspace import Workspace
+
+__all__ = [
+    "EMBEDDINGS",
+    "VectorChunk",
+    "latest_fingerprint",
+    "load_vectors",
+    "read_bucket",
+    "shard_name",
+    "write_shard",
+]
+
+EMBEDDINGS = "embeddings"
+
+
+def shard_name(shard: int) -> str:
+    """File name of a shard."""
+    return f"shard-{shard:05d}.arrow"
+
+
+@dataclass(frozen=True)
+class VectorChunk:
+    """Vectors of some consecutive shards.
+
+    Attributes:
+        first_shard: The first of them.
+        last_shard: The last of them, included.
+        hashes: (n,) 16-byte text hashes.
+        vectors: (n, dim) float16.
+    """
+
+    first_shard: int
+    last_shard: int
+    hashes: pa.Array
+    vectors: npt.NDArray[np.float16]
+
+    def rows(self, hashes: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Row of each hash and whether the chunk has it; rows of absent ones are 0."""
+        index = pc.index_in(hashes, value_set=self.hashes)
+        found = np.asarray(pc.is_valid(index))
+        return np.asarray(pc.fill_null(index, 0)).astype(np.int64), found
+
+
+def write_shard(
+    workspace: Workspace,
+    fingerprint: str,
+    shard: int,
+    *,
+    n_buckets: int,
+    needed_by: npt.NDArray[np.integer],
+    hashes: pa.Array,
+    rows: npt.NDArray[np.integer],
+    vectors: npt.NDArray[np.floating],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write one shard, a record batch for every user bucket.
+
+    Args:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        shard: Number of the shard.
+        n_buckets: Number of user buckets.
+        needed_by: (n,) bucket that needs the text, one entry a (text, bucket) pair.
+        hashes: (n,) hash of the text.
+        rows: (n,) row of its vector.
+        vectors: (m, dim), norm 1 (or 0); stored as fp16.
+        metadata: Counts, stored in the file.
+    """
+    schema = embeddings_schema(vectors.shape[1])
+    half = np.asarray(vectors, np.float16)
+    order = np.argsort(needed_by, kind="stable")
+    bounds = np.searchsorted(needed_by[order], np.arange(n_buckets + 1))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for start, stop in pairwise(bounds):
+            mine = order[start:stop]
+            keys = hashes.take(pa.array(mine))
+            mine = mine[np.asarray(pc.array_sort_indices(keys))]
+            columns = [hashes.take(pa.array(mine)), vector_array(half[rows[mine]])]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    workspace.write_ipc(
+        batches(), schema, EMBEDDINGS, fingerprint, shard_name(shard), metadata={**metadata, "n_buckets": n_buckets}
+    )
+
+
+def read_bucket(
+    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 131_072
+) -> Iterator[VectorChunk]:
+    """The vectors that one user bucket needs, shards in order, in chunks of at least one shard.
+
+    Args:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        bucket: User bucket.
+        n_shards: Number of shards.
+        max_rows: A chunk is closed before it passes this many vectors; bounds the reader's memory.
+
+    Raises:
+        WorkspaceError: A shard is missing.
+    """
+    pending: list[pa.RecordBatch] = []
+    first, n_rows = 0, 0
+    for shard in range(n_shards):
+        batch = _open_shard(workspace, fingerprint, shard).get_batch(bucket)
+        if pending and n_rows + len(batch) > max_rows:
+            yield _chunk(first, shard - 1, pending)
+            pending, first, n_rows = [], shard, 0
+        pending.append(batch)
+        n_rows += len(batch)
+    if pending:
+        yield _chunk(first, n_shards - 1, pending)
+
+
+def load_vectors(
+    workspace: Workspace, fingerprint: str, text_hashes: pa.Array | pa.ChunkedArray
+) -> npt.NDArray[np.float16]:
+    """Vectors of texts, wherever they lie.
+
+    Args:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        text_hashes: (n,) 16-byte hashes without nulls; may repeat.
+
+    Returns:
+        (n, dim) float16.
+
+    Raises:
+        WorkspaceError: No finished embeddings of that fingerprint, or a text without a vector.
+    """
+    manifest = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+    hashes = text_hashes.combine_chunks() if isinstance(text_hashes, pa.ChunkedArray) else text_hashes
+    out = np.zeros((len(hashes), manifest["dim"]), np.float16)
+    shards = text_shards(hashes, manifest["n_shards"])
+    order = np.argsort(shards, kind="stable")
+    bounds = np.searchsorted(shards[order], np.arange(manifest["n_shards"] + 1))
+    for shard in np.flatnonzero(np.diff(bounds)):
+        mine = order[bounds[shard] : bounds[shard + 1]]
+        reader = _open_shard(workspace, fingerprint, int(shard))
+        chunk = _chunk(int(shard), int(shard), [reader.get_batch(b) for b in range(reader.num_record_batches)])
+        rows, found = chunk.rows(hashes.take(pa.array(mine)))
+        if not found.all():
+            raise WorkspaceError(
+                f"{workspace.path(EMBEDDINGS, fingerprint, shard_name(int(shard)))}: expected vectors of {len(mine)} "
+                f"texts, found {int(found.sum())}. Run `python -m jobs.encode` again."
+            )
+        out[mine] = chunk.vectors[rows]
+    return out
+
+
+def latest_fingerprint(workspace: Workspace) -> str:
+    """The fingerprint of the finished embeddings; the newest where there are several.
+
+    Raises:
+        WorkspaceError: There are none.
+    """
+    finished = [
+        (m["created_at"], f) for f in workspace.folders(EMBEDDINGS) if (m := workspace.read_manifest(EMBEDDINGS, f))
+    ]
+    if not finished:
+        raise WorkspaceError(
+            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none. "
+            "Run `python -m jobs.encode` first."
+        )
+    return max(finished)[1]
+
+
+def _open_shard(workspace: Workspace, fingerprint: str, shard: int) -> pa.ipc.RecordBatchFileReader:
+    try:
+        return workspace.open_ipc(EMBEDDINGS, fingerprint, shard_name(shard))
+    except FileNotFoundError as error:
+        raise WorkspaceError(
+            f"{workspace.path(EMBEDDINGS, fingerprint, shard_name(shard))}: expected an embedding shard, found no "
+            "file. Run `python -m jobs.encode` again: it writes only what is missing."
+        ) from error
+
+
+def _chunk(first: int, last: int, batches: Sequence[pa.RecordBatch]) -> VectorChunk:
+    table = pa.Table.from_batches(batches)
+    return VectorChunk(first, last, table["text_hash"].combine_chunks(), matrix_of(table["vector"]))

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynprof.decay import Decay
+from dynprof.evaluation import Window, histories, retrieval
+from dynprof.evaluation.histories import mean_vector, profiles_before
+from dynprof.evaluation.ranking import contest_methods, rank_block
+from dynprof.evaluation.retrieval import excluded_items, rank_profiles
+from dynprof.profile import exact_profiles
+
+from .evaluation_data import DAY_US, Asked, Row, ask, events_table, vectors_of
+
+DECAYS = (Decay("static"), Decay("exponential", "1d"), Decay("gaussian", "2d"))
+METHODS = [m.name for m in contest_methods(DECAYS)]
+ALWAYS = Window(0, 10**18)
+
+
+def random_rows(seed: int, n: int = 120, n_users: int = 6, n_texts: int = 30) -> list[Row]:
+    generator = np.random.default_rng(seed)
+    users = generator.integers(0, n_users, n)
+    texts = generator.integers(0, n_texts, n)
+    times = generator.integers(0, 40, n) * (DAY_US // 8)  # many ties
+    return [(f"e{i}", f"u{users[i]}", int(times[i]), f"t{texts[i]}") for i in range(n)]
+
+
+def expected_ranks(asked: Asked, row: int) -> list[tuple[int, int]]:
+    """(above, tied) of every method from the definitions, with scores in float64."""
+    log, tests, vectors = asked.log, asked.contest.tests, asked.contest.vectors.astype(np.float64)
+    user, time, target = int(tests.users[row]), int(tests.event_us[row]), int(tests.targets[row])
+    before = log.event_us < time
+    history = np.flatnonzero(before & (log.users == user))
+    seen = set() if tests.include_seen else set(log.items[history].tolist())
+    candidates = np.array([i for i in range(log.n_items) if log.first_us[i] < time and i not in seen])
+    profiles = [
+        exact_profiles(
+            np.zeros(len(history), np.int64),
+            log.items[history],
+            log.event_us[history],
+            log.weights[history],
+            asked.contest.vectors.astype(np.float32),
+            decay,
+            n_users=1,
+            as_of_us=time,
+            prior=asked.contest.priors[0],
+            prior_weight=asked.contest.prior_weight,
+        ).vectors[0]
+        for decay in DECAYS
+    ]
+    scores = [np.round(vectors @ (p / max(np.linalg.norm(p), 1e-30)), 6) for p in profiles]
+    scores += [log.first_us, np.bincount(log.items[before], minlength=log.n_items), np.zeros(log.n_items)]
+    return [(int((s[candidates] > s[target]).sum()), int((s[candidates] == s[target]).sum()) - 1) for s in scores]
+
+
+@pytest.mark.parametrize("include_seen", [False, True])
+@pytest.mark.parametrize("prior_weight", [0.0, 0.1])
+def test_every_rank_is_that_of_the_definition(include_seen: bool, prior_weight: float) -> None:
+    asked = ask(events_table(random_rows(3)), ALWAYS, DECAYS, include_seen=include_seen, prior_weight=prior_weight)
+    ranks = asked.ranks()
+    assert len(asked.contest.tests) > 40
+    for row in range(len(asked.contest.tests)):
+        found = list(zip(ranks.above[row].tolist(), ranks.tied[row].tolist(), strict=True))
+        assert found == expected_ranks(asked, row)
+
+
+@given(st.integers(0, 10**6), st.data())
+def test_nothing_at_or_after_an_event_changes_its_rank(seed: int, data: st.DataObject) -> None:
+    """Events at or after t are removed, moved, reweighted or added: what was asked before t keeps its answer."""
+    rows = random_rows(seed, n=60)
+    moment = data.draw(st.sampled_from(sorted({r[2] for r in rows})))
+    past = [r for r in rows if r[2] < moment]
+    asked_at = (f"asked-{seed}", data.draw(st.sampled_from(["u0", "u1", "new"])), moment, "t1")
+    future = [
+        (f"x{i}", data.draw(st.sampled_from(["u0", "u1", "u9"])), moment + data.draw(st.integers(0, 3)), text)
+        for i, text in enumerate(data.draw(st.lists(st.sampled_from(["t1", "t2", "t99", "t98"]), max_size=8)))
+    ]
+    window = Window(moment, moment + 1)
+    include_seen = data.draw(st.booleans())
+
+    def answer(rows: list[Row], weights: list[float]) -> list[tuple[int, int]] | None:
+        asked = ask(events_table(rows, weights), window, DECAYS, include_seen=include_seen, prior_weight=0.1)
+        return asked.by_event().get((asked_at[1], moment, b"t1".ljust(16, b"_")))
+
+    without = answer([*past, asked_at], [1.0] * (len(past) + 1))
+    heavy = [1.0] * (len(past) + 1) + [7.5] * len(future)
+    assert answer([*past, asked_at, *future], heavy) == without
+    had = ("t1", asked_at[1]) in {(r[3], r[1]) for r in past}
+    assert (without is None) == ("t1" not in {r[3] for r in past} or (had and not include_seen))
+
+
+def test_ranks_do_not_depend_on_blocks_chunks_or_the_order_of_rows(monkeypatch) -> None:
+    rows = random_rows(5)
+    asked = ask(events_table(rows), ALWAYS, DECAYS, prior_weight=0.1)
+    whole = asked.ranks()
+    monkeypatch.setattr(retrieval, "_CANDIDATES_AT_ONCE", 7)
+    monkeypatch.setattr(retrieval, "_PAIRS_AT_ONCE", 3)
+    monkeypatch.setattr(histories, "_EVENTS_AT_ONCE", 10)
+    reordered = ask(events_table(rows[::-1]), ALWAYS, DECAYS, prior_weight=0.1)
+    for start, stop in [(0, 1), (1, 6), (6, len(asked.contest.tests))]:
+        part = rank_block(reordered.contest, start, stop)
+        np.testing.assert_array_equal(part.above, whole.above[start:stop])
+        np.testing.assert_array_equal(part.tied, whole.tied[start:stop])
+
+
+def test_long_histories_are_summed_piece_by_piece_to_the_same_profile(monkeypatch) -> None:
+    asked = ask(events_table(random_rows(7, n_users=1, n_texts=100)), ALWAYS, DECAYS)
+    contest = asked.contest
+    prior = np.zeros((len(contest.tests), contest.vectors.shape[1]), np.float32)
+
+    def profiles() -> np.ndarray:
+        return profiles_before(asked.log, contest.vectors, contest.tests, DECAYS, prior=prior, prior_weight=0.5)
+
+    whole = profiles()
+    monkeypatch.setattr(histories, "_PIECE", 5)
+    monkeypatch.setattr(histories, "_EVENTS_AT_ONCE", 12)
+    np.testing.assert_allclose(profiles(), whole, atol=1e-6)
+
+
+def test_equal_vectors_tie_wherever_they_lie() -> None:
+    """Fifty texts share one vector and others differ from it in the last bit of one number: only equals tie."""
+    rows: list[Row] = [(f"f{i}", "other", i, f"t{i}") for i in range(150)]
+    rows += [("h", "u", 1000, "t7"), ("e", "u", 2000, "t20")]
+    asked = ask(events_table(rows), Window(2000, 2001), (Decay("static"),))
+    vectors = asked.contest.vectors.copy()
+    vectors[0:150:3] = vectors[20]
+    vectors[20] = vectors[0]
+    vectors[1:150:3] = vectors[0]
+    vectors[1:150:3, 2] = np.nextafter(vectors[0, 2], np.float16(4))
+    profiles = vectors[7].astype(np.float32)[None, None, :]
+    excluded = excluded_items(asked.log, asked.contest.tests)
+    ranks = rank_profiles(profiles, vectors, asked.contest.tests, excluded)
+    exact = vectors.astype(np.float64) @ np.rint(profiles[0, 0] / np.linalg.norm(profiles.astype(float)) * 2**24)
+    others = np.delete(exact, [7, 20])
+    assert ranks.tied[0, 0] == np.sum(others == exact[20]) >= 50
+    assert ranks.above[0, 0] == np.sum(others > exact[20])
+
+
+def test_a_profile_of_zeros_ties_all_candidates() -> None:
+    """At prior weight 0 a user without history knows nothing: chance, not the first or the last place."""
+    rows: list[Row] = [(f"f{i}", "other", i, f"t{i}") for i in range(30)] + [("e", "new", 50, "t3")]
+    asked = ask(events_table(rows), Window(50, 51), (Decay("static"),))
+    assert asked.by_event()["new", 50, b"t3".ljust(16, b"_")] == [(0, 29), (26, 0), (0, 29), (0, 29)]
+
+
+def test_seen_texts_are_no_candidates_unless_asked_for() -> None:
+    rows: list[Row] = [(f"f{i}", "other", i, f"t{i}") for i in range(10)]
+    rows += [("h1", "u", 20, "t8"), ("h2", "u", 21, "t9"), ("h3", "u", 22, "t9"), ("e", "u", 30, "t5")]
+    key = ("u", 30, b"t5".ljust(16, b"_"))
+    newest = METHODS.index("newest") - len(DECAYS) + 1
+    window = Window(30, 31)
+    without = ask(events_table(rows), window, (Decay("static"),)).by_event()
+    assert without[key][newest] == (2, 0)  # t6 and t7
+    seen = ask(events_table(rows), window, (Decay("static"),), include_seen=True).by_event()
+    assert seen[key][newest] == (4, 0)
+
+
+def test_popularity_counts_events_strictly_before() -> None:
+    rows: list[Row] = [(f"{t}{i}", f"v{i}", 1 + i, t) for t, n in (("p", 5), ("q", 3), ("r", 2)) for i in range(n)]
+    rows += [("e", "u", 40, "q"), *((f"later{i}", f"w{i}", 40 + i, "r") for i in range(9))]
+    asked = ask(events_table(rows), Window(40, 41), (Decay("static"),))
+    popular = METHODS.index("popular") - len(DECAYS) + 1
+    assert asked.by_event()["u", 40, b"q".ljust(16, b"_")][popular] == (1, 0)
+
+
+def test_the_mean_vector_of_nothing_is_zero() -> None:
+    assert mean_vector(np.zeros((0, 4), np.float16)).tolist() == [0, 0, 0, 0]
+    vectors = vectors_of(ask(events_table(random_rows(1)), ALWAYS, DECAYS).names.text_hashes)
+    np.testing.assert_allclose(mean_vector(vectors), vectors.astype(np.float64).mean(0), atol=1e-7)

@@ -47,8 +47,7 @@ def as_strings(column: pa.Array | pa.ChunkedArray) -> tuple[pa.StringArray, Mask
         (n,) strings, and an (n,) mask of values that are not valid UTF-8 (null among the strings). A file may declare
         a column as strings and hold other bytes, so strings are looked at too.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    array = _flat(column)
     if pa.types.is_floating(array.type):
         array = _digits(array)
     strings, broken = _decoded(array) if _is_bytes(array.type) else (_cast(array), np.zeros(len(array), bool))
@@ -57,7 +56,7 @@ def as_strings(column: pa.Array | pa.ChunkedArray) -> tuple[pa.StringArray, Mask
 
 def as_weights(column: pa.Array | pa.ChunkedArray) -> tuple[pa.FloatArray, Mask]:
     """Weights as float32 with 1 for null, and which rows are no finite number (in float32)."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = _flat(column)
     kind = array.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = array.cast(pa.float64())
@@ -77,6 +76,11 @@ def as_event_types(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:
     ours = [_EVENT_TYPE_ALIASES.get(w.replace("-", "_").replace(" ", "_"), w) for w in words.dictionary.to_pylist()]
     found = pa.array([w or None for w in ours], pa.string()).take(words.indices)
     return pc.fill_null(found, DEFAULT_EVENT_TYPE)
+
+
+def _flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

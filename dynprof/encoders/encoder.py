@@ -24,6 +24,8 @@ Vectors = npt.NDArray[np.float32]
 WINDOW_TEXTS = 32_768
 WINDOW_BYTES = 4 << 20
 
+TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+
 
 class Encoder(ABC):
     """Turns texts into unit vectors. Make one with `load_encoder`.
@@ -101,9 +103,12 @@ def _prepared(texts: Texts) -> pa.Array:
         raise ConfigError(f"texts: expected a sequence of texts, found one {type(texts).__name__}. Write [text].")
     try:
         array = texts if isinstance(texts, (pa.Array, pa.ChunkedArray)) else pa.array(texts, pa.string())
-        return prepare_texts(array.cast(pa.string()))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise ConfigError(f"texts: expected strings or nulls, found: {error}. Convert them to text first.") from error
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if not any(is_text(kind) for is_text in TEXT_TYPES):
+        raise ConfigError(f"texts: expected strings or nulls, found a column of {kind}. Convert it to text first.")
+    return prepare_texts(array.cast(pa.string()))
 
 
 def _windows(texts: pa.Array) -> Iterator[npt.NDArray[np.int64]]:

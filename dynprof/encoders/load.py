@@ -7,12 +7,13 @@ from typing import Any
 
 from dynprof.encoders.architecture import Architecture, read_architecture
 from dynprof.encoders.catalog import CATALOG, published
+from dynprof.encoders.checkpoint import TransformerFiles
 from dynprof.encoders.encoder import Encoder
 from dynprof.encoders.hashing import HashingEncoder, hashing_identity, is_hashing
 from dynprof.encoders.identity import EncoderIdentity
 from dynprof.encoders.model_files import check_published, hash_files
 from dynprof.encoders.precision import PRECISIONS, resolve_device, resolve_precision
-from dynprof.encoders.transformer import TransformerEncoder, TransformerFiles
+from dynprof.encoders.transformer import TransformerEncoder
 from dynprof.encoders.weights import find_model
 from dynprof.errors import ConfigError
 from dynprof.text import TEXT_PREPARATION

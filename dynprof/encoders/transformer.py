@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dynprof.encoders.architecture import Architecture
 from dynprof.encoders.batching import Integers, Tokens, pad_batch, plan_batches
+from dynprof.encoders.checkpoint import TransformerFiles, load_model
 from dynprof.encoders.encoder import Encoder, Vectors
-from dynprof.encoders.identity import EncoderIdentity
-from dynprof.errors import ConfigError, InputFileError
+from dynprof.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TransformerEncoder", "TransformerFiles"]
+__all__ = ["TransformerEncoder"]
 
 # Padded tokens a batch. On a CPU a batch's activations should stay in its caches; a GPU wants thousands of rows.
 CPU_TOKENS_PER_BATCH = 2_048
 GPU_TOKENS_PER_BATCH = 131_072
-
-
-@dataclass(frozen=True)
-class TransformerFiles:
-    """A model on disk and what it is.
-
-    Attributes:
-        folder: All its files.
-        architecture: What they say.
-        identity: Fingerprint of all that.
-        trust_remote_code: Python code of the model's repository may run.
-        code_revision: Commit of the repository of that code, where it is another one.
-    """
-
-    folder: Path
-    architecture: Architecture
-    identity: EncoderIdentity
-    trust_remote_code: bool = False
-    code_revision: str | None = None
 
 
 class TransformerEncoder(Encoder):
@@ -58,7 +34,7 @@ class TransformerEncoder(Encoder):
         self, files: TransformerFiles, device: torch.device, *, max_tokens_per_batch: int | None = None
     ) -> None:
         super().__init__(files.identity)
-        self._model = _load(files, device)
+        self._model = load_model(files, device)
         self._architecture = files.architecture
         self._device = device
         default = CPU_TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
@@ -125,51 +101,3 @@ def _float32(features: dict[str, Any]) -> dict[str, Any]:
 
     floating = {k: v for k, v in features.items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
     return {**features, **{k: v.float() for k, v in floating.items()}}
-
-
-def _load(files: TransformerFiles, device: torch.device) -> Any:
-    """The model in memory, its transformer in the chosen precision and the rest in float32. Says nothing."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-
-    dtype = getattr(torch, files.identity.identity["precision"])
-    code = {"code_revision": files.code_revision} if files.code_revision else {}
-    with _quiet():
-        try:
-            model = SentenceTransformer(
-                str(files.folder),
-                device=str(device),
-                local_files_only=True,
-                trust_remote_code=files.trust_remote_code,
-                model_kwargs={"dtype": dtype, **code},
-                config_kwargs=code,
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise InputFileError(
-                f"{files.folder}: expected a model that sentence-transformers loads, found: {error}. Copy its files "
-                "again; if it brings its own Python code, read it, then pass trust_remote_code=True and a revision."
-            ) from error
-        _restore_float32(model, files)
-    return model.eval().requires_grad_(False)
-
-
-def _restore_float32(model: Any, files: TransformerFiles) -> None:
-    """Read the parts after the transformer again: sentence-transformers rounds them to the transformer's precision."""
-    for position, folder in enumerate(files.architecture.folders):
-        if position and any(True for _ in model[position].parameters()):
-            exact = type(model[position]).load(str(files.folder), subfolder=folder, local_files_only=True)
-            model[position].float().load_state_dict(exact.state_dict())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar and no report of the loader on stderr: both are for people who train."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -198,7 +198,8 @@ def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArra
     """(n,) weight of each event's type; 1 for a type without one."""
     types = _one_chunk(event_types).dictionary_encode()
     weights = [spec.type_weights.get(name, 1.0) for name in types.dictionary.to_pylist()]
-    return np.array(weights, np.float64)[np.asarray(types.indices)]
+    indices: npt.NDArray[np.int64] = np.asarray(types.indices, np.int64)
+    return np.array(weights, np.float64)[indices]
 
 
 def _positions(ids: pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:

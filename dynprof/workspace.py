@@ -148,7 +148,7 @@ class Workspace:
         """What `write_parquet` was given as metadata, plus `n_rows`."""
         with self.filesystem.open_input_file(self.path(*parts)) as source:
             footer = pq.ParquetFile(source)
-            stored = (footer.schema_arrow.metadata or {}).get(b"dynprof", b"{}")
+            stored = (footer.metadata.metadata or {}).get(b"dynprof", b"{}")
             return {**json.loads(stored), "n_rows": footer.metadata.num_rows}
 
     def write_ipc(

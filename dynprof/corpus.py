@@ -1,0 +1,167 @@
+"""From checked rows to the corpus: one text an item, one row an event, users kept together.
+
+Two passes, each over rows that a shuffle brought together: by item (texts resolved, duplicates dropped), then by user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.identity import event_ids, item_ids
+from dynprof.keys import buckets, text_hashes
+from dynprof.schema import BIOS, EVENTS, ITEMS, TIMESTAMP
+from dynprof.text import prepare_texts
+
+__all__ = [
+    "CORPUS",
+    "MERGED",
+    "drop_duplicates",
+    "merge_bios",
+    "mixed_events",
+    "mixed_items",
+    "resolve_items",
+    "settle_users",
+]
+
+CORPUS = "corpus"
+
+MERGED = pa.schema(
+    {
+        "item_bucket": pa.int32(),
+        "is_event": pa.bool_(),
+        "event_id": pa.string(),
+        "user_id": pa.string(),
+        "timestamp": TIMESTAMP,
+        "event_type": pa.string(),
+        "item_id": pa.string(),
+        "text": pa.string(),
+        "weight": pa.float32(),
+        "language": pa.string(),
+    }
+)
+"""Events and rows of the items file in one stream. Of an item, `user_id` is its author and `timestamp` its creation."""
+
+_ORDER = ("timestamp", "user_id", "event_type", "item_id", "text", "weight", "language")
+
+
+def mixed_events(rows: pa.Table, n_buckets: int) -> pa.Table:
+    """RAW_EVENTS as rows of MERGED, with ids filled in."""
+    rows = rows.set_column(0, "event_id", event_ids(rows))
+    rows = rows.set_column(rows.column_names.index("item_id"), "item_id", item_ids(rows))
+    return _merged(rows, rows["item_id"], n_buckets, is_event=True)
+
+
+def mixed_items(rows: pa.Table, n_buckets: int) -> pa.Table:
+    """RAW_ITEMS as rows of MERGED."""
+    renamed = rows.rename_columns({"author_id": "user_id", "created_at": "timestamp"})
+    return _merged(renamed, rows["item_id"], n_buckets, is_event=False)
+
+
+def drop_duplicates(events: pa.Table) -> pa.Table:
+    """One row an `event_id`: the earliest, ties by the other columns, so that the order of input does not matter."""
+    if len(pc.unique(events["event_id"])) == len(events):
+        return events
+    order = [("event_id", "ascending"), *((name, "ascending") for name in _ORDER if name in events.column_names)]
+    events = events.sort_by(order)
+    ids = events["event_id"].combine_chunks()
+    return events.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(ids[1:], ids[:-1])]))
+
+
+def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """All rows of some items to their ITEMS rows and their EVENTS rows.
+
+    The text of an item is the items file's, else that of the event that is the item itself, else that of its earliest
+    event with a text. Every event of the item gets it: a like or repost carries what it is about.
+
+    Args:
+        rows: Of MERGED, complete for each `item_id` in it.
+
+    Returns:
+        Items sorted by `item_id`; events in no order.
+    """
+    events = drop_duplicates(rows.filter(rows["is_event"]))
+    described = rows.filter(pc.invert(rows["is_event"]))
+    ids = pc.unique(pa.chunked_array([*events["item_id"].chunks, *described["item_id"].chunks], pa.string()))
+    ids = ids.take(pc.array_sort_indices(ids))
+    own = events.filter(pc.equal(events["event_id"], events["item_id"]))
+    sources = [described, own, events]
+    text = _first_of([_best(ids, s, "text") for s in sources])
+    items = pa.Table.from_arrays(
+        [
+            ids,
+            text,
+            text_hashes(prepare_texts(text)),
+            _first_of([_best(ids, s, "language") for s in sources]),
+            _first_of([_best(ids, s, "user_id") for s in sources[:2]]),
+            _earliest(ids, [described, events]),
+            _counts(ids, events),
+        ],
+        schema=ITEMS,
+    )
+    of_item = pc.index_in(_one_chunk(events["item_id"]), value_set=ids)
+    language = pc.coalesce(_one_chunk(events["language"]), items["language"].combine_chunks().take(of_item))
+    settled = {name: _one_chunk(events[name]) for name in ("event_id", "user_id", "timestamp", "event_type", "item_id")}
+    settled |= {name: items[name].combine_chunks().take(of_item) for name in ("text", "text_hash")}
+    settled |= {"weight": _one_chunk(events["weight"]), "language": language}
+    return items, pa.Table.from_arrays([settled[name] for name in EVENTS.names], schema=EVENTS)
+
+
+def settle_users(events: pa.Table) -> pa.Table:
+    """All events of some users, duplicates dropped, in the order in which they are stored."""
+    kept = drop_duplicates(events.select(EVENTS.names))
+    order = [("user_id", "ascending"), ("timestamp", "ascending"), ("event_id", "ascending")]
+    return kept.sort_by(order).combine_chunks()
+
+
+def merge_bios(rows: pa.Table) -> pa.Table:
+    """One row a user: the last one read wins.
+
+    Args:
+        rows: `user_id`, `bio` and `read_order` (rising int64).
+    """
+    rows = rows.sort_by([("user_id", "ascending"), ("read_order", "descending")])
+    ids = _one_chunk(rows["user_id"])
+    first = pa.concat_arrays([pa.array([True] * min(1, len(ids))), pc.not_equal(ids[1:], ids[:-1])])
+    rows = rows.filter(first)
+    bio = _one_chunk(rows["bio"])
+    return pa.Table.from_arrays([_one_chunk(rows["user_id"]), bio, text_hashes(prepare_texts(bio))], schema=BIOS)
+
+
+def _merged(rows: pa.Table, item_id: pa.ChunkedArray, n_buckets: int, *, is_event: bool) -> pa.Table:
+    columns = {name: rows[name] for name in rows.column_names}
+    columns["item_bucket"] = pa.array(buckets(item_id, n_buckets))
+    columns["is_event"] = pa.array(np.full(len(rows), is_event))
+    arrays = [columns.get(f.name, pa.nulls(len(rows), f.type)) for f in MERGED]
+    return pa.Table.from_arrays([a.cast(f.type) for a, f in zip(arrays, MERGED, strict=True)], schema=MERGED)
+
+
+def _best(ids: pa.Array, rows: pa.Table, column: str) -> pa.Array:
+    """For each item the column's value in its earliest row that has one; null where none has."""
+    rows = rows.filter(pc.is_valid(rows[column])).select(
+        list(dict.fromkeys(["item_id", "timestamp", "event_id", column]))
+    )
+    tie = [(name, "ascending") for name in ("item_id", "timestamp", "event_id", column)]
+    rows = rows.sort_by(list(dict.fromkeys(tie)))
+    return _one_chunk(rows[column]).take(pc.index_in(ids, value_set=_one_chunk(rows["item_id"])))
+
+
+def _first_of(candidates: Sequence[pa.Array]) -> pa.Array:
+    return pc.coalesce(*candidates)
+
+
+def _earliest(ids: pa.Array, sources: Sequence[pa.Table]) -> pa.Array:
+    times = [_best(ids, source, "timestamp").cast(pa.int64()) for source in sources]
+    return pc.min_element_wise(*times, skip_nulls=True).cast(TIMESTAMP)
+
+
+def _counts(ids: pa.Array, events: pa.Table) -> pa.Array:
+    of_item = np.asarray(pc.index_in(_one_chunk(events["item_id"]), value_set=ids), np.int64)
+    return pa.array(np.bincount(of_item, minlength=len(ids)))
+
+
+def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,245 @@
+"""Profiles and states of every user: `python -m jobs.build`. One task a user bucket, no shuffle."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dynprof import __version__
+from dynprof.activity import ACTIVITY_FEATURES, activity_table
+from dynprof.build import BucketEvents, BuiltBucket, build_bucket
+from dynprof.corpus import CORPUS
+from dynprof.duration import Duration
+from dynprof.embeddings import EMBEDDINGS, latest_fingerprint, read_bucket
+from dynprof.errors import ConfigError, FingerprintError
+from dynprof.schema import profiles_schema, states_schema
+from dynprof.snapshot import (
+    DEFAULT_PRIOR_WEIGHT,
+    SNAPSHOTS,
+    SnapshotSpec,
+    bucket_name,
+    parse_decays,
+    parse_time_us,
+    parse_type_weights,
+)
+from dynprof.workspace import Workspace
+from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.stages import collect, parts_of
+
+__all__ = ["BuildOptions", "build"]
+
+LOG = logging.getLogger("dynprof.build")
+
+_USERS_PER_PASS = 16_384
+"""Users summed at a time: with seven decays of 384 dimensions, 170 MiB of sums."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What the profiles mean.
+
+    Attributes:
+        fingerprint: Of the embeddings to sum; None takes the newest.
+        decays: Comma-separated kinds, or `all`.
+        half_life: Of every decay.
+        as_of: ISO 8601; None is one microsecond after the last event.
+        type_weights: Weight of an event by its type.
+        prior_weight: kappa >= 0.
+        activity: Build the activity block too.
+    """
+
+    fingerprint: str | None = None
+    decays: str = "all"
+    half_life: Duration = "30d"
+    as_of: str | None = None
+    type_weights: Mapping[str, float] | None = None
+    prior_weight: float = DEFAULT_PRIOR_WEIGHT
+    activity: bool = False
+
+
+def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
+    """Write one snapshot; nothing happens when one of the same meaning is there.
+
+    Returns:
+        The snapshot's manifest, with `snapshot` (its name) and `done_before`.
+
+    Raises:
+        WorkspaceError: No finished corpus or embeddings.
+        FingerprintError: The embeddings are of another corpus.
+    """
+    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    fingerprint = options.fingerprint or latest_fingerprint(workspace)
+    embeddings = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+    if embeddings["corpus_id"] != corpus["corpus_id"]:
+        raise FingerprintError(
+            f"{workspace.path(EMBEDDINGS, fingerprint)}: expected embeddings of corpus {corpus['corpus_id']}, "
+            f"found those of {embeddings['corpus_id']}. Run `python -m jobs.encode` again: what it knows is not encoded twice."
+        )
+    spec = _spec(options, corpus, embeddings)
+    name = spec.name(corpus["corpus_id"])
+    manifest = workspace.read_manifest(SNAPSHOTS, name)
+    if manifest is not None:
+        LOG.info("snapshot=%s finished before, nothing to do", name)
+        return {**manifest, "snapshot": name, "done_before": True}
+    done = set(workspace.files(SNAPSHOTS, name, "states"))  # the last file that a bucket writes
+    todo = [b for b in range(corpus["n_buckets"]) if bucket_name(b, "arrow") not in done]
+    LOG.info("snapshot=%s buckets=%d done=%d", name, corpus["n_buckets"], len(done))
+    if todo:
+        arguments = {
+            "workspace_uri": workspace.uri,
+            "snapshot": name,
+            "spec": spec.to_json(),
+            "n_shards": embeddings["n_shards"],
+            "population": embeddings["mean_vector"],
+        }
+        collect(parts_of(todo).map_batches(_build_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
+    states = [
+        workspace.ipc_metadata(SNAPSHOTS, name, "states", bucket_name(b, "arrow")) for b in range(corpus["n_buckets"])
+    ]
+    described = {
+        **spec.to_json(),
+        "corpus_id": corpus["corpus_id"],
+        "encoder": embeddings["encoder"],
+        "created_at": datetime.now(UTC).isoformat(),
+        "dynprof_version": __version__,
+        "n_buckets": corpus["n_buckets"],
+        "n_users": sum(s["n_users"] for s in states),
+        "n_events": sum(s["n_events"] for s in states),
+        "population_mean": embeddings["mean_vector"],
+        "sums_type": "float32",
+        "vector_type": "float16",
+        "activity_features": list(ACTIVITY_FEATURES) if spec.activity else [],
+    }
+    workspace.write_manifest(described, SNAPSHOTS, name)
+    return {**described, "snapshot": name, "done_before": False}
+
+
+def _spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]) -> SnapshotSpec:
+    if not 0 <= options.prior_weight < np.inf:
+        raise ConfigError(f"--prior-weight: expected a number >= 0, found {options.prior_weight!r}.")
+    if options.as_of is not None:
+        as_of_us = parse_time_us(options.as_of, name="--as-of")
+    else:
+        last_us = corpus["last_event_us"]
+        as_of_us = 0 if last_us is None else last_us + 1
+    weights = parse_type_weights(None) if options.type_weights is None else options.type_weights
+    decays = parse_decays(options.decays, options.half_life)
+    return SnapshotSpec(
+        embeddings["fingerprint"], embeddings["dim"], as_of_us, decays, weights, options.prior_weight, options.activity
+    )
+
+
+def _build_bucket(
+    batch: dict[str, Any],
+    *,
+    workspace_uri: str,
+    snapshot: str,
+    spec: Mapping[str, Any],
+    n_shards: int,
+    population: Sequence[float],
+) -> dict[str, Any]:
+    """One bucket to its files, in passes of bounded size; returns its counts."""
+    bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
+    columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
+    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
+    if meaning.activity:
+        active = activity_table(events, meaning.as_of_us)
+        workspace.write_parquet(active, SNAPSHOTS, snapshot, "activity", bucket_name(bucket))
+    selected = BucketEvents.select(events, bios, meaning)
+    del events, bios
+    mean = np.asarray(population, np.float32)
+
+    def passes() -> Iterator[BuiltBucket]:
+        for first in range(0, max(1, len(selected.user_ids)), _USERS_PER_PASS):
+            part = selected.between(first, first + _USERS_PER_PASS)
+            chunks = read_bucket(workspace, meaning.fingerprint, bucket, n_shards)
+            yield build_bucket(part, chunks, meaning, n_shards=n_shards, population=mean)
+
+    counts = {"n_users": len(selected.user_ids), "n_events": len(selected.users)}
+    _write(workspace, snapshot, bucket, meaning.dim, passes(), counts)
+    return {"bucket": [bucket], **{k: [v] for k, v in counts.items()}}
+
+
+def _write(
+    workspace: Workspace, snapshot: str, bucket: int, dim: int, passes: Iterator[BuiltBucket], counts: Mapping[str, int]
+) -> None:
+    """Both tables of a bucket as the passes come; the states' file last, as the sign that the bucket is done."""
+    folder = (SNAPSHOTS, snapshot)
+
+    def states() -> Iterator[pa.RecordBatch]:
+        schema = profiles_schema(dim)
+        options = {
+            "compression": "none",
+            "use_dictionary": ["user_id", "kind"],
+            "write_statistics": ["user_id", "kind"],
+        }
+        with (
+            workspace.create(*folder, "profiles", bucket_name(bucket)) as sink,
+            pq.ParquetWriter(sink, schema, **options) as profiles,
+        ):
+            for built in passes:
+                profiles.write_table(built.profiles)
+                yield built.states
+
+    workspace.write_ipc(states(), states_schema(dim), *folder, "states", bucket_name(bucket, "arrow"), metadata=counts)
+
+
+def add_flags(made: argparse.ArgumentParser) -> None:
+    """The flags that say what a profile means; `jobs.pipeline` has them too."""
+    made.add_argument("--half-life", default="30d", help="of every decay, such as 12h, 30d or 1y")
+    made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
+    made.add_argument("--as-of", help="ISO 8601; default: just after the last event")
+    made.add_argument("--weights", help="type=number,... over the defaults, such as like=0.5,dislike=-1")
+    made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="kappa, in fresh events")
+    made.add_argument("--activity", action="store_true", help="build the activity block too")
+
+
+def options_from(args: argparse.Namespace, *, fingerprint: str | None = None) -> BuildOptions:
+    """The flags of `add_flags` as options."""
+    return BuildOptions(
+        fingerprint,
+        args.decays,
+        args.half_life,
+        args.as_of,
+        parse_type_weights(args.weights),
+        args.prior_weight,
+        args.activity,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Parse flags, build, summarise."""
+    made = parser("build", "Build one snapshot: profiles at every decay, and states.")
+    made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    made.add_argument("--fingerprint", help="embeddings to use; default: the newest")
+    add_flags(made)
+    args = made.parse_args(argv)
+    start_logging(args.log_level)
+    watch = Stopwatch()
+    with ray_session(), watch.stage("build"):
+        manifest = build(Workspace(args.workspace), options_from(args, fingerprint=args.fingerprint))
+    return {"job": "build", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
+
+
+def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a summary that the snapshot answers."""
+    return {
+        "snapshot": manifest["snapshot"],
+        "users": manifest["n_users"],
+        "events": manifest["n_events"],
+        "as_of": manifest["as_of"],
+        "done_before": manifest["done_before"],
+    }
+
+
+if __name__ == "__main__":
+    run(main)

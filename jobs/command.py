@@ -1,0 +1,127 @@
+"""What every verb shares: flags, logging, errors to exit codes, one JSON line at the end, a Ray session."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from dynprof import __version__
+from dynprof.errors import DynprofError
+
+__all__ = ["Stopwatch", "parser", "print_summary", "ray_session", "run"]
+
+LOG = logging.getLogger("dynprof")
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """A parser with the flags that every verb has."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m jobs.{verb}", description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    made.add_argument("--version", action="version", version=f"dynprof {__version__}")
+    made.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="to stderr")
+    return made
+
+
+def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a verb: its summary is the last line on stdout, a deliberate error is one line on stderr and exit code 2."""
+    try:
+        print_summary(main(argv))
+    except KeyboardInterrupt:
+        print("dynprof: interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        deliberate = _deliberate(error)
+        if deliberate is None:
+            raise
+        print(f"dynprof: {type(deliberate).__name__}: {deliberate}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_USAGE)
+    sys.exit(0)
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """One JSON object on one line of stdout."""
+    sys.stderr.flush()
+    print(json.dumps(summary, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def start_logging(level: str) -> None:
+    """Logs of dynprof to stderr, `key=value`, the libraries' from WARNING on."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    LOG.setLevel(level)
+
+
+class Stopwatch:
+    """Wall seconds by stage, in the order in which the stages ran."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a block and log one INFO line when it ends."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - start, 3)
+            LOG.info("stage=%s seconds=%.3f", name, self.seconds[name])
+
+
+@contextmanager
+def ray_session() -> Iterator[None]:
+    """A connection to Ray: the cluster that RAY_ADDRESS or the job names, else a local one that ends with the block.
+
+    Inside a process that is already connected (tests, `jobs.pipeline`) nothing is started or stopped.
+    """
+    import ray
+
+    started = not ray.is_initialized()
+    if started:
+        on_cluster = bool(os.environ.get("RAY_ADDRESS"))
+        local = {} if on_cluster else {"include_dashboard": False, "_system_config": None}
+        # Only this process decides: workers get torch's threads from the encoder, not from the environment.
+        ray.init(logging_level=logging.WARNING, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local)
+    _configure_data()
+    try:
+        yield
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _configure_data() -> None:
+    """Ray Data's settings for every pipeline; they count from the next dataset on."""
+    from ray.data import DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    context = DataContext.get_current()
+    context.enable_progress_bars = sys.stderr.isatty()
+    context.enable_operator_progress_bars = context.enable_progress_bars
+    context.print_on_execution_start = False
+    context.shuffle_input_batch_bytes = 64 << 20  # at the default of 1 GiB one task shuffles a whole small corpus
+    context.shuffle_compression = "lz4"
+    context.max_errored_blocks = 0  # a lost block would be lost data
+
+
+def _deliberate(error: BaseException | None) -> DynprofError | None:
+    """The deliberate error behind what Ray wrapped around it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, DynprofError):
+            return error
+        seen.add(id(error))
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None

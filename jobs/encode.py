@@ -1,0 +1,242 @@
+"""Every distinct text to a vector, once: `python -m jobs.encode`.
+
+Texts are brought together by the shard of their hash; an actor encodes a shard and writes it, a part for every user
+bucket. A shard is the unit of recovery: a killed run encodes again at most the shards it had in flight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy
+
+from dynprof.corpus import CORPUS
+from dynprof.embeddings import EMBEDDINGS, shard_name, write_shard
+from dynprof.encoders import encoder_identity
+from dynprof.workspace import Workspace
+from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.encode_tasks import ShardEncoder, texts_of_bucket
+from jobs.stages import collect, parts_of
+
+__all__ = ["EncodeOptions", "encode"]
+
+LOG = logging.getLogger("dynprof.encode")
+
+_TEXTS_PER_SHARD = 8_192
+_MOST_SHARDS = 2_048
+_CORES_PER_ACTOR = 4
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """Which encoder, and how it runs. Only the first three change a vector.
+
+    Attributes:
+        encoder: Name, hub id or folder.
+        revision: Of a hub model.
+        precision: `auto` is the best the driver's machine has.
+        trust_remote_code: Run the model's own code; needs a revision.
+        device: `auto` is the GPU where there is one.
+        actors: Encoding actors; 0 chooses by the cluster.
+        batch_tokens: Padded tokens a batch; 0 chooses by device.
+    """
+
+    encoder: str = "minilm"
+    revision: str | None = None
+    precision: str = "auto"
+    trust_remote_code: bool = False
+    device: str = "auto"
+    actors: int = 0
+    batch_tokens: int = 0
+
+
+def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
+    """Write `embeddings/<fingerprint>/` for the corpus; only what is not there yet is encoded.
+
+    Returns:
+        The embeddings manifest, with `done_before` and `n_encoded_now`.
+
+    Raises:
+        ModelNotFoundError: No weights.
+        WorkspaceError: No finished corpus.
+    """
+    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    identity = encoder_identity(
+        options.encoder,
+        revision=options.revision,
+        precision=options.precision,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+    )
+    folder = (EMBEDDINGS, identity.fingerprint)
+    manifest = workspace.read_manifest(*folder)
+    if manifest is not None and manifest["corpus_id"] == corpus["corpus_id"]:
+        LOG.info("fingerprint=%s finished before, nothing to do", identity.fingerprint)
+        return {**manifest, "done_before": True, "n_encoded_now": 0}
+    workspace.remove(*folder, "manifest.json")
+    written = {name: workspace.ipc_metadata(*folder, name) for name in workspace.files(*folder, suffix=".arrow")}
+    n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus))
+    done = {m["shard"] for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}
+    LOG.info("fingerprint=%s shards=%d done=%d", identity.fingerprint, n_shards, len(done))
+    made = _encode_shards(workspace, options, identity, corpus, n_shards, done)
+    totals = _finish_shards(workspace, identity, corpus, n_shards)
+    described: dict[str, Any] = {
+        "fingerprint": identity.fingerprint,
+        "encoder": options.encoder,
+        "identity": identity.identity,
+        "dim": identity.dim,
+        "corpus_id": corpus["corpus_id"],
+        "created_at": datetime.now(UTC).isoformat(),
+        "n_shards": n_shards,
+        "n_buckets": corpus["n_buckets"],
+        "vector_type": "float16",
+        **totals,
+    }
+    workspace.write_manifest(described, *folder)
+    return {**described, "done_before": False, "n_encoded_now": sum(row["n_encoded"] for row in made)}
+
+
+def _choose_shards(corpus: dict[str, Any]) -> int:
+    wanted = (corpus["n_events_with_text"] + corpus["n_bios"]) / _TEXTS_PER_SHARD
+    return int(np.clip(2 ** np.ceil(np.log2(max(1.0, wanted))), 1, _MOST_SHARDS))
+
+
+def _encode_shards(
+    workspace: Workspace, options: EncodeOptions, identity: Any, corpus: dict[str, Any], n_shards: int, done: set[int]
+) -> list[dict[str, Any]]:
+    if len(done) == n_shards:
+        return []
+    texts = parts_of(range(corpus["n_buckets"])).map_batches(
+        texts_of_bucket,
+        batch_size=1,
+        batch_format="numpy",
+        fn_kwargs={"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done)},
+    )
+    pool, resources, threads = _actor_plan(options)
+    return collect(
+        texts.repartition(n_shards, keys=["shard"]).map_batches(
+            ShardEncoder,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=pool,
+            fn_constructor_kwargs={
+                "workspace_uri": workspace.uri,
+                "fingerprint": identity.fingerprint,
+                "encoder": {
+                    "name": options.encoder,
+                    "revision": options.revision,
+                    "precision": identity.identity.get("precision", "auto"),
+                    "device": options.device,
+                    "threads": threads,
+                    "trust_remote_code": options.trust_remote_code,
+                    "max_tokens_per_batch": options.batch_tokens or None,
+                },
+                "corpus_id": corpus["corpus_id"],
+                "n_buckets": corpus["n_buckets"],
+                "n_shards": n_shards,
+            },
+            **resources,
+        )
+    )
+
+
+def _actor_plan(options: EncodeOptions) -> tuple[ActorPoolStrategy, dict[str, float], int]:
+    """How many actors, what each reserves, and its threads: a GPU each, else a few cores each."""
+    total = ray.cluster_resources()
+    n_gpus = int(total.get("GPU", 0)) if options.device != "cpu" else 0
+    n_cpus = max(1, int(total.get("CPU", 1)))
+    n_actors = options.actors or n_gpus or max(1, n_cpus // _CORES_PER_ACTOR)
+    threads = max(1, n_cpus // n_actors)
+    pool = ActorPoolStrategy(min_size=1, max_size=n_actors, max_tasks_in_flight_per_actor=2)
+    if n_gpus:
+        return pool, {"num_gpus": 1}, threads
+    # One core of each actor's share stays free for the tasks that feed it; the threads use it when they rest.
+    return pool, {"num_cpus": max(0.5, threads - 1)}, threads
+
+
+def _finish_shards(workspace: Workspace, identity: Any, corpus: dict[str, Any], n_shards: int) -> dict[str, Any]:
+    """Empty shards for those without a text, and the totals of all: counts and the mean vector."""
+    n_texts, vector_sum = 0, np.zeros(identity.dim)
+    present = set(workspace.files(EMBEDDINGS, identity.fingerprint, suffix=".arrow"))
+    for shard in range(n_shards):
+        if shard_name(shard) not in present:
+            none = np.empty(0, np.int64)
+            counts = {"shard": shard, "n_shards": n_shards, "corpus_id": corpus["corpus_id"], "n_texts": 0}
+            write_shard(
+                workspace,
+                identity.fingerprint,
+                shard,
+                n_buckets=corpus["n_buckets"],
+                needed_by=none,
+                hashes=pa.array([], pa.binary(16)),
+                rows=none,
+                vectors=np.empty((0, identity.dim), np.float16),
+                metadata={**counts, "vector_sum": [0.0] * identity.dim},
+            )
+            continue
+        stored = workspace.ipc_metadata(EMBEDDINGS, identity.fingerprint, shard_name(shard))
+        n_texts += stored["n_texts"]
+        vector_sum += stored["vector_sum"]
+    return {"n_texts": n_texts, "mean_vector": (vector_sum / max(1, n_texts)).tolist()}
+
+
+def add_flags(made: argparse.ArgumentParser) -> None:
+    """The flags of the encoder; `jobs.pipeline` has them too."""
+    made.add_argument(
+        "--encoder", default="minilm", help="minilm, mpnet, distiluse, jina, hashing, a hub id or a folder"
+    )
+    made.add_argument("--revision", help="of a hub model")
+    made.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
+    made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs --revision")
+    made.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    made.add_argument("--encode-actors", type=int, default=0, help="0 chooses by the cluster")
+    made.add_argument("--batch-tokens", type=int, default=0, help="padded tokens a batch; 0 chooses by device")
+
+
+def options_from(args: argparse.Namespace) -> EncodeOptions:
+    """The flags of `add_flags` as options."""
+    return EncodeOptions(
+        args.encoder,
+        args.revision,
+        args.precision,
+        args.trust_remote_code,
+        args.device,
+        args.encode_actors,
+        args.batch_tokens,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Parse flags, encode, summarise."""
+    made = parser("encode", "Encode every distinct text of the corpus once.")
+    made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    add_flags(made)
+    args = made.parse_args(argv)
+    start_logging(args.log_level)
+    watch = Stopwatch()
+    with ray_session(), watch.stage("encode"):
+        manifest = encode(Workspace(args.workspace), options_from(args))
+    return {"job": "encode", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
+
+
+def summary_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The part of a summary that the embeddings answer."""
+    return {
+        "encoder": manifest["encoder"],
+        "fingerprint": manifest["fingerprint"],
+        "distinct_texts": manifest["n_texts"],
+        "encoded_now": manifest["n_encoded_now"],
+        "done_before": manifest["done_before"],
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,99 @@
+"""What runs on the workers of `jobs.encode`: gathering a bucket's texts, and the actor that encodes shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.corpus import CORPUS
+from dynprof.embeddings import read_shard, write_shard
+from dynprof.encoders import load_encoder
+from dynprof.errors import FingerprintError
+from dynprof.keys import text_shards
+from dynprof.snapshot import bucket_name
+from dynprof.text import prepare_texts
+from dynprof.workspace import Workspace
+
+__all__ = ["ShardEncoder", "texts_of_bucket"]
+
+
+def texts_of_bucket(batch: dict[str, Any], *, workspace_uri: str, n_shards: int, done: list[int]) -> pa.Table:
+    """The distinct texts that one user bucket needs, except those of finished shards."""
+    bucket, workspace = int(batch["part"][0]), Workspace(workspace_uri)
+    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=["text_hash", "text"])
+    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["text_hash", "bio"])
+    texts = pa.concat_tables([events, bios.rename_columns({"bio": "text"})]).filter(pc.field("text_hash").is_valid())
+    hashes = texts["text_hash"].combine_chunks()
+    first = pc.index_in(pc.unique(hashes), value_set=hashes)
+    texts = texts.take(first).combine_chunks()
+    shard = text_shards(texts["text_hash"], n_shards)
+    texts = texts.append_column("shard", pa.array(shard)).append_column(
+        "bucket", pa.array(np.full(len(texts), bucket, np.int32))
+    )
+    return texts.filter(pa.array(~np.isin(shard, done)))
+
+
+class ShardEncoder:
+    """The actor: loads the encoder once, then encodes and writes shard after shard."""
+
+    def __init__(
+        self,
+        *,
+        workspace_uri: str,
+        encoder: Mapping[str, Any],
+        fingerprint: str,
+        corpus_id: str,
+        n_buckets: int,
+        n_shards: int,
+    ) -> None:
+        self.workspace = Workspace(workspace_uri)
+        self.encoder = load_encoder(**encoder)
+        if self.encoder.fingerprint != fingerprint:
+            raise FingerprintError(
+                f"encoder {encoder['name']}: expected fingerprint {fingerprint}, as on the driver, found "
+                f"{self.encoder.fingerprint} on this node. Give every node the same weights and name --precision."
+            )
+        self.fingerprint, self.corpus_id = fingerprint, corpus_id
+        self.n_buckets, self.n_shards = n_buckets, n_shards
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Encode all shards of a partition; one row of counts a shard."""
+        shards = pc.unique(rows["shard"]).to_pylist()
+        return pa.Table.from_pylist([self._encode(s, rows.filter(pc.equal(rows["shard"], s))) for s in shards])
+
+    def _encode(self, shard: int, rows: pa.Table) -> dict[str, Any]:
+        rows = rows.sort_by([("text_hash", "ascending"), ("bucket", "ascending")]).combine_chunks()
+        hashes = rows["text_hash"].combine_chunks()
+        distinct = pc.unique(hashes)
+        known = read_shard(self.workspace, self.fingerprint, shard)
+        vectors = np.zeros((len(distinct), self.encoder.dim), np.float32)
+        new = np.ones(len(distinct), np.bool_)
+        if known is not None:
+            where, found = known.rows(distinct)
+            vectors[found], new = known.vectors[where[found]], ~found
+        texts = rows["text"].combine_chunks().take(pc.index_in(distinct, value_set=hashes))
+        vectors[new] = self.encoder.encode(prepare_texts(texts.filter(pa.array(new))))
+        counts = {
+            "shard": shard,
+            "n_shards": self.n_shards,
+            "corpus_id": self.corpus_id,
+            "n_texts": len(distinct),
+            "n_encoded": int(new.sum()),
+            "vector_sum": vectors.sum(0, dtype=np.float64).tolist(),
+        }
+        write_shard(
+            self.workspace,
+            self.fingerprint,
+            shard,
+            n_buckets=self.n_buckets,
+            needed_by=np.asarray(rows["bucket"]),
+            hashes=hashes,
+            rows=np.asarray(pc.index_in(hashes, value_set=distinct), np.int64),
+            vectors=vectors,
+            metadata=counts,
+        )
+        return {"shard": shard, "n_texts": len(distinct), "n_encoded": int(new.sum())}

@@ -79,7 +79,7 @@ def read_architecture(folder: Path) -> Architecture:
         max_length=_max_length(folder, transformer),
         pooling=pooling,
         prompt=prompt,
-        code_repositories=_code_repositories(transformer),
+        code_repositories=_code_repositories(transformer, _read_json(folder / "tokenizer_config.json")),
     )
 
 
@@ -161,7 +161,8 @@ def _read_json(path: Path) -> Any:
         raise InputFileError(f"{path}: expected JSON, found: {error}. Copy the model's files again.") from error
 
 
-def _code_repositories(transformer: dict[str, Any]) -> tuple[str, ...]:
+def _code_repositories(*settings: dict[str, Any]) -> tuple[str, ...]:
     """Repositories in references like "owner/name--file.Class"; those without "--" lie in the model's folder."""
-    references = map(str, (transformer.get("auto_map") or {}).values())
-    return tuple(sorted({r.partition("--")[0] for r in references if "--" in r}))
+    references: list[Any] = [r for s in settings for r in (s.get("auto_map") or {}).values()]
+    flat = [one for r in references for one in (r if isinstance(r, list) else [r])]
+    return tuple(sorted({one.partition("--")[0] for one in flat if one and "--" in one}))

@@ -45,7 +45,7 @@ class TransformerFiles:
 
 
 def load_model(files: TransformerFiles, device: torch.device) -> Any:
-    """The model in memory, its transformer in the identity's precision and the rest in float32. Never downloads.
+    """The model in memory, its transformer in the identity's precision and the rest in float32.
 
     Returns:
         A `SentenceTransformer` for inference.
@@ -57,16 +57,18 @@ def load_model(files: TransformerFiles, device: torch.device) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
+    # Only code of another repository may be fetched, and only at the commit that was named.
     code = {"code_revision": files.code_revision} if files.code_revision else {}
     with _reports() as reports:
         try:
             model = SentenceTransformer(
                 str(files.folder),
                 device=str(device),
-                local_files_only=True,
+                local_files_only=not code,
                 trust_remote_code=files.trust_remote_code,
-                model_kwargs={"dtype": getattr(torch, files.identity.identity["precision"]), **code},
+                model_kwargs=_Unpoppable(code, dtype=getattr(torch, files.identity.identity["precision"])),
                 config_kwargs=code,
+                processor_kwargs=code,
             )
         except (OSError, ValueError, KeyError, ImportError, SafetensorError, UnpicklingError) as error:
             raise InputFileError(
@@ -79,6 +81,17 @@ def load_model(files: TransformerFiles, device: torch.device) -> Any:
     _refuse_made_up(files.folder, reports)
     _restore_float32(model, files)
     return model.eval().requires_grad_(False)
+
+
+class _Unpoppable(dict[str, Any]):
+    """Arguments that stay. sentence-transformers 6.2 pops `code_revision` for itself before transformers reads it.
+
+    Without it transformers would run the newest code of the other repository in place of the commit that was named.
+    """
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        """The value, which is not removed."""
+        return self.get(key, default)
 
 
 def _refuse_made_up(folder: Path, reports: list[str]) -> None:

@@ -53,7 +53,7 @@ class TransformerEncoder(Encoder):
         if not np.isfinite(vectors).all():
             raise ConfigError(
                 f"encoder {self.name!r}: expected finite vectors, found overflow with precision "
-                f"{self.identity['precision']}. Use precision float32."
+                f"{self.identity['precision']}. Use precision float32; with it, the weights themselves are not finite."
             )
         return vectors
 

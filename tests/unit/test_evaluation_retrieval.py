@@ -12,19 +12,11 @@ from dynprof.evaluation.ranking import contest_methods, rank_block
 from dynprof.evaluation.retrieval import excluded_items, rank_profiles
 from dynprof.profile import exact_profiles
 
-from .evaluation_data import DAY_US, Asked, Row, ask, events_table, vectors_of
+from .evaluation_data import Asked, Row, ask, events_table, random_rows, vectors_of
 
 DECAYS = (Decay("static"), Decay("exponential", "1d"), Decay("gaussian", "2d"))
 METHODS = [m.name for m in contest_methods(DECAYS)]
 ALWAYS = Window(0, 10**18)
-
-
-def random_rows(seed: int, n: int = 120, n_users: int = 6, n_texts: int = 30) -> list[Row]:
-    generator = np.random.default_rng(seed)
-    users = generator.integers(0, n_users, n)
-    texts = generator.integers(0, n_texts, n)
-    times = generator.integers(0, 40, n) * (DAY_US // 8)  # many ties
-    return [(f"e{i}", f"u{users[i]}", int(times[i]), f"t{texts[i]}") for i in range(n)]
 
 
 def expected_ranks(asked: Asked, row: int) -> list[tuple[int, int]]:

@@ -1,0 +1,238 @@
+"""Which decay is better on this corpus: `python -m jobs.evaluate`.
+
+Blocks of test events are ranked in parallel, each against the whole catalogue; vectors and log lie once in Ray's object
+store and are shared by the tasks of a node without a copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+
+from dynprof.corpus import CORPUS
+from dynprof.decay import Decay
+from dynprof.embeddings import EMBEDDINGS, latest_fingerprint
+from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.evaluation import (
+    Contest,
+    Ranks,
+    Report,
+    compare_methods,
+    contest_methods,
+    cut_blocks,
+    rank_block,
+)
+from dynprof.evaluation.loading import Question, load_contest
+from dynprof.evaluation.metrics import DEFAULT_METRICS, metric
+from dynprof.evaluation.storage import read_report, write_report
+from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT, DEFAULT_TYPE_WEIGHTS, parse_decays, parse_type_weights
+from dynprof.workspace import Workspace
+from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.stages import parts_of
+
+__all__ = ["EvaluateOptions", "evaluate"]
+
+LOG = logging.getLogger("dynprof.evaluate")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to compare and on what.
+
+    Attributes:
+        encoder: Fingerprint or name of finished embeddings; None for the newest.
+        decays: Comma-separated kinds, or `all`; `static` is always there to compare with.
+        half_lives: Every kind is tried at each.
+        type_weights: Weight of an event by its type; types not named count 1.
+        prior_weight: kappa, in units of event weight, >= 0.
+        test_share: The test window is the last such share of the events.
+        max_events: Largest sample of test events; 0 for all.
+        include_seen: Whether texts that the user had before stay candidates.
+        seed: Of the sample and of the bootstrap.
+        metrics: Columns of the table.
+    """
+
+    encoder: str | None = None
+    decays: str = "all"
+    half_lives: tuple[str, ...] = ("30d",)
+    type_weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TYPE_WEIGHTS))
+    prior_weight: float = DEFAULT_PRIOR_WEIGHT
+    test_share: float = 0.2
+    max_events: int = 2_000
+    include_seen: bool = False
+    seed: int = 0
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+
+
+def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
+    """Write `reports/<name>/` and show its table on stderr; a report that stands there already is only shown.
+
+    Returns:
+        The report as JSON types, with `report` (its name) and `done_before`.
+
+    Raises:
+        ConfigError: A flag that means nothing.
+        WorkspaceError: No finished corpus or embeddings.
+    """
+    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    question = _question(workspace, options)
+    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus["corpus_id"]}
+    name = _report_name(parameters)
+    if (stored := read_report(workspace, name)) is not None:
+        LOG.info("report=%s finished before, nothing to do", name)
+        document, table = stored
+        _show(table)
+        return {**document, "report": name, "done_before": True}
+    contest, facts = load_contest(workspace, question)
+    LOG.info("tests=%d eligible=%d items=%d users=%d", facts.n_tested, facts.n_eligible, facts.n_items, facts.n_users)
+    scores = []
+    if facts.n_tested:
+        ranks = _rank(contest)
+        methods = contest_methods(contest.decays)
+        scores = compare_methods(ranks, contest.tests.users, methods, options.metrics, seed=options.seed)
+    report = Report(parameters, options.metrics, facts, scores)
+    document, table = write_report(workspace, name, report)
+    _show(table)
+    return {**document, "report": name, "done_before": False}
+
+
+def _question(workspace: Workspace, options: EvaluateOptions) -> Question:
+    """Check every flag before anything is read."""
+    for name in options.metrics:
+        metric(name)
+    if not 0 <= options.prior_weight < float("inf"):
+        raise ConfigError(f"prior weight: expected a number >= 0, found {options.prior_weight}.")
+    kinds = [Decay("static")]
+    for half_life in options.half_lives:
+        kinds += parse_decays(options.decays, half_life)
+    return Question(
+        fingerprint=_fingerprint(workspace, options.encoder),
+        decays=tuple(dict.fromkeys(kinds)),
+        type_weights=dict(sorted(options.type_weights.items())),
+        prior_weight=options.prior_weight,
+        test_share=options.test_share,
+        max_events=options.max_events,
+        include_seen=options.include_seen,
+        seed=options.seed,
+    )
+
+
+def _fingerprint(workspace: Workspace, encoder: str | None) -> str:
+    if encoder is None:
+        return latest_fingerprint(workspace)
+    found = {f: m for f in workspace.folders(EMBEDDINGS) if (m := workspace.read_manifest(EMBEDDINGS, f))}
+    named = [(m["created_at"], f) for f, m in found.items() if encoder in (f, m["encoder"])]
+    if not named:
+        known = ", ".join(f"{m['encoder']} ({f})" for f, m in found.items()) or "none"
+        raise WorkspaceError(
+            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings of {encoder!r}, found {known}. "
+            f"Run `python -m jobs.encode --encoder {encoder}` first."
+        )
+    return max(named)[1]
+
+
+def _report_name(parameters: Mapping[str, Any]) -> str:
+    """The same question of the same corpus has the same name."""
+    meaning = json.dumps(parameters, sort_keys=True)
+    digest = hashlib.blake2b(meaning.encode(), digest_size=4).hexdigest()
+    return f"evaluation-{parameters['fingerprint'][:8]}-{digest}"
+
+
+def _rank(contest: Contest) -> Ranks:
+    """Spread the blocks; the order in which they come back does not matter."""
+    n_methods = len(contest_methods(contest.decays))
+    above = np.zeros((len(contest.tests), n_methods), np.int64)
+    tied = np.zeros_like(above)
+    with ray_session():
+        blocks = parts_of([list(bounds) for bounds in cut_blocks(contest.tests)])
+        ranked = blocks.map_batches(
+            _rank_part, batch_size=1, batch_format="numpy", fn_kwargs={"contest": [ray.put(contest)]}
+        )
+        for batch in ranked.iter_batches(batch_size=None, batch_format="pyarrow"):
+            rows = batch["row"].to_numpy()
+            above[rows] = _matrix(batch["above"], n_methods)
+            tied[rows] = _matrix(batch["tied"], n_methods)
+    return Ranks(above, tied)
+
+
+def _rank_part(batch: dict[str, Any], *, contest: list[ray.ObjectRef]) -> pa.Table:
+    """One block, as rows of counts. The contest stays a reference within a list, so that Ray hands over no copy."""
+    start, stop = (int(bound) for bound in batch["part"][0])
+    ranks = rank_block(ray.get(contest[0]), start, stop)
+    lists = [pa.FixedSizeListArray.from_arrays(c.reshape(-1), c.shape[1]) for c in (ranks.above, ranks.tied)]
+    return pa.table({"row": np.arange(start, stop), "above": lists[0], "tied": lists[1]})
+
+
+def _matrix(column: pa.ChunkedArray, width: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(column.combine_chunks().flatten().to_numpy()).reshape(-1, width)
+
+
+def _show(table: str) -> None:
+    """For people; stdout belongs to the summary."""
+    print(table, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def add_flags(made: argparse.ArgumentParser) -> None:
+    """The flags of the test itself; `jobs.pipeline` has them too."""
+    made.add_argument("--test-share", type=float, default=0.2, help="the last share of the events is predicted")
+    made.add_argument("--max-events", type=int, default=2_000, help="largest sample of test events; 0: all")
+    made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
+    made.add_argument("--metrics", default=",".join(DEFAULT_METRICS), help="hit_rate@K, ndcg@K, mrr")
+    made.add_argument("--seed", type=int, default=0, help="of the sample and of the bootstrap")
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Parse flags, evaluate, summarise."""
+    made = parser("evaluate", "Compare decays by how well they predict the next event.")
+    made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
+    made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
+    made.add_argument("--half-life", "--half-lives", dest="half_lives", default="30d", help="one or several: 1d,7d,30d")
+    made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
+    made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
+    add_flags(made)
+    args = made.parse_args(argv)
+    start_logging(args.log_level)
+    options = EvaluateOptions(
+        encoder=args.encoder,
+        decays=args.decays,
+        half_lives=tuple(h.strip() for h in args.half_lives.split(",")),
+        type_weights=parse_type_weights(args.weights),
+        prior_weight=args.prior_weight,
+        test_share=args.test_share,
+        max_events=args.max_events,
+        include_seen=args.include_seen,
+        seed=args.seed,
+        metrics=tuple(m.strip() for m in args.metrics.split(",")),
+    )
+    watch = Stopwatch()
+    with watch.stage("evaluate"):
+        document = evaluate(Workspace(args.workspace), options)
+    return {"job": "evaluate", **summary_of(document), "workspace": args.workspace, "seconds": watch.seconds}
+
+
+def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a summary that the evaluation answers."""
+    facts = document["facts"]
+    return {
+        "report": document["report"],
+        "tested": facts["n_tested"],
+        "eligible": facts["n_eligible"],
+        "tested_users": facts["n_users"],
+        "methods": {m["name"]: {k: round(e["value"], 4) for k, e in m["metrics"].items()} for m in document["methods"]},
+        "done_before": document["done_before"],
+    }
+
+
+if __name__ == "__main__":
+    run(main)

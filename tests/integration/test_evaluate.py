@@ -1,0 +1,114 @@
+"""The job gives the numbers of the library, once, and says so the second time."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from unit.evaluation_data import events_table, random_rows, write_workspace
+
+from dynprof.decay import Decay
+from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.evaluation import compare_methods, contest_methods, rank_block
+from dynprof.evaluation.loading import Question, load_contest
+from dynprof.evaluation.metrics import DEFAULT_METRICS
+from dynprof.workspace import Workspace
+from jobs.evaluate import EvaluateOptions, evaluate, main
+
+ROWS = random_rows(1, n=900, n_users=20, n_texts=400)
+OPTIONS = EvaluateOptions(half_lives=("1d", "3d"), decays="exponential,gaussian")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return write_workspace(str(tmp_path), events_table(ROWS), {"u1": "bio"})
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_the_job_gives_the_numbers_of_the_library(workspace: Workspace) -> None:
+    found = evaluate(workspace, OPTIONS)
+    decays = [m["name"] for m in found["methods"]]
+    assert decays[:5] == ["static", "exponential 1d", "gaussian 1d", "exponential 3d", "gaussian 3d"]
+    assert decays[5:] == ["newest", "popular", "random"]
+    contest, facts = load_contest(workspace, _question(found))
+    ranks = rank_block(contest, 0, len(contest.tests))
+    scores = compare_methods(ranks, contest.tests.users, contest_methods(contest.decays), DEFAULT_METRICS)
+    assert found["facts"]["n_tested"] == facts.n_tested > 100
+    for method, expected in zip(found["methods"], scores, strict=True):
+        for name, estimate in expected.metrics.items():
+            assert method["metrics"][name] == pytest.approx(vars(estimate))
+
+
+def _question(found: dict[str, Any]) -> Question:
+    stored = {k: v for k, v in found["parameters"].items() if k not in ("metrics", "corpus_id")}
+    return Question(**{**stored, "decays": tuple(Decay(**d) for d in stored["decays"])})
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_second_run_does_nothing_and_another_question_gets_another_report(workspace: Workspace) -> None:
+    first = evaluate(workspace, OPTIONS)
+    second = evaluate(workspace, OPTIONS)
+    assert (first["done_before"], second["done_before"]) == (False, True)
+    assert {**json.loads(json.dumps(first)), "done_before": True} == second
+    other = evaluate(workspace, EvaluateOptions(half_lives=("1d",), decays="static", seed=1, max_events=50))
+    assert other["report"] != first["report"]
+    assert other["facts"]["n_tested"] == 50
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_the_command_line_writes_three_files_and_a_table(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = main(["--workspace", workspace.uri, "--half-lives", "1d,3d", "--encoder", "plain", "--include-seen"])
+    files = {f: Path(workspace.path("reports", summary["report"], f"evaluation.{f}")) for f in ("md", "csv", "json")}
+    assert files["md"].read_text() in capsys.readouterr().err
+    rows = list(csv.DictReader(files["csv"].read_text().splitlines()))
+    stored = json.loads(files["json"].read_text())
+    assert [r["method"] for r in rows] == [m["name"] for m in stored["methods"]] == list(summary["methods"])
+    assert len(rows) == 1 + 2 * 6 + 3
+    assert summary["job"] == "evaluate" and summary["tested"] == stored["facts"]["n_tested"]
+    json.dumps(summary, allow_nan=False)
+
+
+def test_a_corpus_without_anything_to_test_gives_a_report_without_numbers(tmp_path: Path) -> None:
+    table = events_table([("a", "u", 1, "p"), ("b", "v", 1, "p")])
+    found = evaluate(write_workspace(str(tmp_path), table, {}), OPTIONS)
+    assert found["methods"] == []
+    text = Path(tmp_path, "reports", found["report"], "evaluation.md").read_text()
+    assert text.startswith("no eligible test events\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (EvaluateOptions(metrics=("recall@10",)), "recall@10"),
+        (EvaluateOptions(decays="quadratic"), "quadratic"),
+        (EvaluateOptions(half_lives=("30",)), "half_life"),
+        (EvaluateOptions(prior_weight=-1), "prior weight"),
+        (EvaluateOptions(prior_weight=float("nan")), "prior weight"),
+        (EvaluateOptions(test_share=1.5), "test share"),
+        (EvaluateOptions(max_events=-1), "max events"),
+    ],
+)
+def test_a_flag_that_means_nothing_is_refused_by_name(
+    workspace: Workspace, options: EvaluateOptions, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        evaluate(workspace, options)
+    assert workspace.folders("reports") == []
+
+
+def test_embeddings_that_are_not_there_are_an_error_that_names_those_that_are(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match=r"'mpnet', found plain \(f0\)"):
+        evaluate(workspace, EvaluateOptions(encoder="mpnet"))
+
+
+def test_a_text_without_a_vector_names_the_job_to_run(workspace: Workspace) -> None:
+    more = pa.concat_tables([events_table(ROWS), events_table([("z", "zed", 10**13, "a text never encoded")])])
+    workspace.write_parquet(more, "corpus", "events", "bucket-00000.parquet")
+    with pytest.raises(WorkspaceError, match=r"jobs\.encode"):
+        evaluate(workspace, OPTIONS)

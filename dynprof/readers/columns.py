@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from shlex import quote
 
 from dynprof.checks import TableName, raw_schema
 from dynprof.errors import ConfigError, MissingColumnError
@@ -31,6 +32,7 @@ _SYNONYMS = {
     "author_id": ("user_id", "author", "user", "uid"),
     "language": ("lang", "locale"),
 }
+_FUZZY_CHARS = 5  # shorter words are all alike: "id" is close to "uid"
 _OURS = tuple(dict.fromkeys([*RAW_EVENTS.names, *RAW_USERS.names, *RAW_ITEMS.names]))
 
 
@@ -99,7 +101,7 @@ def _message(
     wanted = [*unknown, *(group[0] for group in missing if not set(group) & set(unknown))]
     free = [name for name in found if name not in resolved.values()]
     guesses = {**{o: t for o, t in resolved.items() if o != t}, **_guesses(wanted, free)}
-    flag = ",".join(f"{ours}={theirs}" for ours, theirs in guesses.items())
+    flag = quote(",".join(f"{ours}={theirs}" for ours, theirs in guesses.items()))
     return (
         f"{path}: expected the column{'s' if len(named) + len(absent) > 1 else ''} {', '.join([*named, *absent])}, "
         f"found: {', '.join(found) or 'none'}. Say which of yours it is: --columns {flag}"
@@ -124,7 +126,8 @@ def _guess(ours: str, free: Sequence[str]) -> str | None:
         if _key(candidate) in by_key:
             return by_key[_key(candidate)]
     for candidate in (ours, *_SYNONYMS.get(ours, ())):
-        if close := get_close_matches(_key(candidate), by_key, n=1, cutoff=0.75):
+        close = get_close_matches(_key(candidate), by_key, n=1, cutoff=0.75)
+        if close and len(candidate) >= _FUZZY_CHARS:
             return by_key[close[0]]
     return None
 

@@ -1,0 +1,129 @@
+"""The item catalogue: what can be recommended, with vectors, in order of appearance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.corpus import CORPUS
+from dynprof.embeddings import EMBEDDINGS, read_shard
+from dynprof.errors import WorkspaceError
+from dynprof.keys import hash_words, text_shards
+from dynprof.schema import ITEMS
+from dynprof.workspace import Workspace
+
+__all__ = ["ItemCatalogue"]
+
+_COLUMNS = ["item_id", "text", "text_hash", "language", "author_id", "created_at"]
+
+
+@dataclass(frozen=True)
+class ItemCatalogue:
+    """One row a distinct text that has a vector, in order of appearance, so that the items before a time are a prefix.
+
+    Of several items with one text the earliest stands for all (ties: the smallest id). Items without a text, without a
+    time or without a vector (nobody posted, liked or reposted them, so they were never encoded) are left out.
+
+    All of it is in memory, once a replica: numpy has no product in half precision, and converting a row costs six times
+    what multiplying it does, hence float32. A memory-mapped index file that replicas share is the step after this.
+
+    Attributes:
+        table: item_id, text, language, author_id, created_at.
+        created_us: (n,) int64 microseconds since 1970, rising.
+        vectors: (n, dim) float32, norm 1 (or 0).
+        sorted_words: (n, 2) uint64 text hashes, sorted.
+        sorted_rows: (n,) row of each of them.
+    """
+
+    table: pa.Table
+    created_us: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    sorted_words: npt.NDArray[np.uint64]
+    sorted_rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def load(cls, workspace: Workspace, fingerprint: str) -> ItemCatalogue:
+        """Read the items of a corpus and their vectors.
+
+        Args:
+            workspace: Where.
+            fingerprint: Of the encoder.
+
+        Raises:
+            WorkspaceError: No finished corpus or embeddings, or an embedding shard is missing.
+        """
+        workspace.require_manifest(CORPUS, made_by="ingest")
+        names = workspace.files(CORPUS, "items", suffix=".parquet")
+        tables = [workspace.read_parquet(CORPUS, "items", name, columns=_COLUMNS) for name in names]
+        items = pa.concat_tables(tables) if tables else ITEMS.empty_table().select(_COLUMNS)
+        items = _first_of_each_text(items)
+        vectors, found = _find_vectors(workspace, fingerprint, items["text_hash"].combine_chunks())
+        if not found.all():
+            items, vectors = items.filter(pa.array(found)), vectors[found]
+        words = hash_words(items["text_hash"])
+        order = np.lexsort((words[:, 1], words[:, 0]))
+        created_us = np.asarray(items["created_at"].cast(pa.int64()))
+        return cls(items.drop_columns("text_hash"), created_us, _unit_rows(vectors), words[order], order)
+
+    def __len__(self) -> int:
+        return len(self.created_us)
+
+    def n_before(self, as_of_us: int) -> int:
+        """How many items appeared strictly before a time: rows 0 to n - 1."""
+        return int(np.searchsorted(self.created_us, as_of_us, "left"))
+
+    def rows_of(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """Rows of the texts that the catalogue has.
+
+        Args:
+            words: (m, 2) text hashes, as of `hash_words`.
+        """
+        first, last = self.sorted_words[:, 0], self.sorted_words[:, 1]
+        low, high = np.searchsorted(first, words[:, 0], "left"), np.searchsorted(first, words[:, 0], "right")
+        found = []
+        for step in range(int((high - low).max(initial=0))):  # once, unless two texts share half a hash
+            at, mine = low + step, np.flatnonzero(low + step < high)
+            found.append(at[mine][last[at[mine]] == words[mine, 1]])
+        return self.sorted_rows[np.concatenate(found)] if found else np.empty(0, np.int64)
+
+
+def _first_of_each_text(items: pa.Table) -> pa.Table:
+    items = items.filter(pc.and_(pc.is_valid(items["text_hash"]), pc.is_valid(items["created_at"])))
+    items = items.sort_by([("created_at", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    words = hash_words(items["text_hash"])
+    order = np.lexsort((words[:, 1], words[:, 0]))  # stable: within a text the earliest stays first
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (np.diff(words[order], axis=0) != 0).any(1)
+    return items.take(pa.array(np.sort(order[is_first])))
+
+
+def _find_vectors(
+    workspace: Workspace, fingerprint: str, hashes: pa.Array
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """(n, dim) vectors of texts, a shard at a time, and (n,) whether there is one."""
+    manifest = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+    vectors, found = np.zeros((len(hashes), manifest["dim"]), np.float32), np.zeros(len(hashes), np.bool_)
+    shards = text_shards(hashes, manifest["n_shards"])
+    order = np.argsort(shards, kind="stable")
+    bounds = np.searchsorted(shards[order], np.arange(manifest["n_shards"] + 1))
+    for shard in np.flatnonzero(np.diff(bounds)).tolist():
+        mine = order[bounds[shard] : bounds[shard + 1]]
+        chunk = read_shard(workspace, fingerprint, shard)
+        if chunk is None:
+            raise WorkspaceError(
+                f"{workspace.path(EMBEDDINGS, fingerprint)}: expected {manifest['n_shards']} shards, found no shard "
+                f"{shard}. Run `python -m jobs.encode` again: it writes only what is missing."
+            )
+        rows, found[mine] = chunk.rows(hashes.take(pa.array(mine)))
+        vectors[mine[found[mine]]] = chunk.vectors[rows[found[mine]]]
+    return vectors, found
+
+
+def _unit_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Undo the rounding of norms by fp16, in place, so that a dot product is a cosine."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, norms, out=vectors, where=norms > 0), np.float32)

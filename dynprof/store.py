@@ -1,0 +1,248 @@
+"""Reading a snapshot: any user's profile, at any decay and half-life, out of memory-mapped states."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dynprof.corpus import CORPUS
+from dynprof.decay import Decay
+from dynprof.errors import AsOfError, UnknownUserError, WorkspaceError
+from dynprof.keys import buckets
+from dynprof.profile import Profiles
+from dynprof.snapshot import SNAPSHOTS, bucket_name, format_time_us, latest_snapshot, read_spec
+from dynprof.state import ProfileStates
+from dynprof.state_io import priors_from_table, states_from_table
+from dynprof.workspace import Workspace
+
+__all__ = ["LATEST", "Prior", "SnapshotStore", "StateRows", "UserProfile"]
+
+LATEST = "latest"
+"""Stands for the finished snapshot with the latest `as_of`."""
+
+Prior = Literal["bio", "population"]
+
+
+@dataclass(frozen=True)
+class UserProfile:
+    """One user's profile as of one time.
+
+    Attributes:
+        vector: (dim,) float32, norm <= 1.
+        mass: sum |w|.
+        n_effective: How many equal events would carry the same information.
+        error_bound: Bound on the distance to the exact profile; 0 for light users.
+        n_events: Events with a vector before the time.
+        first_us: Time of the earliest of them, microseconds since 1970; None without events.
+        last_us: Time of the latest of them.
+        prior: What the profile is shrunk towards, and all it is made of where `mass` is 0.
+    """
+
+    vector: npt.NDArray[np.float32]
+    mass: float
+    n_effective: float
+    error_bound: float
+    n_events: int
+    first_us: int | None
+    last_us: int | None
+    prior: Prior
+
+    @property
+    def basis(self) -> Literal["events", "bio", "population"]:
+        """What the vector says: the user's events, or only a prior."""
+        return "events" if self.mass > 0 else self.prior
+
+
+class StateRows:
+    """The users of one bucket, sorted by id, still on disk until a row is touched.
+
+    Args:
+        batches: Record batches of `states_schema`, users sorted across them.
+    """
+
+    def __init__(self, batches: list[pa.RecordBatch]) -> None:
+        self.batches = [b for b in batches if len(b)]
+        self.starts = [0, *accumulate(len(b) for b in self.batches)]
+        self._last_ids = [b["user_id"][-1].as_py() for b in self.batches]
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def find(self, user_id: str) -> int | None:
+        """Row of a user by binary search, about 20 comparisons among a million; None where there is none.
+
+        Python compares code points, Arrow sorts by bytes of UTF-8: the same order.
+        """
+        which = bisect_left(self._last_ids, user_id)
+        if which == len(self.batches):
+            return None
+        ids = self.batches[which]["user_id"]
+        row = bisect_left(ids, user_id, key=pa.StringScalar.as_py)
+        return self.starts[which] + row if ids[row].as_py() == user_id else None
+
+    def slice(self, row: int) -> pa.RecordBatch:
+        """One user's row, without a copy."""
+        which = bisect_left(self.starts, row + 1) - 1
+        return self.batches[which].slice(row - self.starts[which], 1)
+
+
+class SnapshotStore:
+    """All users of one snapshot. Safe to read from several threads.
+
+    Local states are memory-mapped: opening reads the footers and one id a record batch, replicas on a machine share
+    the pages, and a million users cost no Python object each. On an object store a bucket's states are downloaded when
+    the store is opened.
+
+    Args:
+        workspace: Where.
+        snapshot: Name, or `latest`.
+
+    Raises:
+        SnapshotNotFoundError: No finished snapshot of that name.
+        WorkspaceError: The snapshot is of another corpus than the workspace's, or states are missing.
+    """
+
+    def __init__(self, workspace: Workspace, snapshot: str = LATEST) -> None:
+        self.workspace = workspace
+        self.name = latest_snapshot(workspace) if snapshot == LATEST else snapshot
+        self.spec, self.manifest = read_spec(workspace, self.name)
+        self._check_corpus()
+        self.population = np.asarray(self.manifest["population_mean"], np.float32)
+        self._rows = [self._open_bucket(b) for b in range(self.manifest["n_buckets"])]
+        self._starts = [0, *accumulate(len(rows) for rows in self._rows)]
+        if self.n_users != self.manifest["n_users"]:
+            raise WorkspaceError(
+                f"{workspace.path(SNAPSHOTS, self.name, 'states')}: expected states of {self.manifest['n_users']} "
+                f"users, found {self.n_users}. Files were removed or replaced; remove the snapshot and run "
+                "`python -m jobs.build` again."
+            )
+
+    @property
+    def n_users(self) -> int:
+        """Users in the snapshot, with and without events."""
+        return self._starts[-1]
+
+    @property
+    def n_buckets(self) -> int:
+        """Number of user buckets."""
+        return len(self._rows)
+
+    @cached_property
+    def default_half_life(self) -> str:
+        """The half-life that most of the snapshot's profiles were built with; "30d" where all are `static`."""
+        built = [str(d.half_life) for d in self.spec.decays if d.half_life is not None]
+        return max(built, key=built.count, default="30d")
+
+    def number(self, user_id: str) -> int:
+        """A user's number, in [0, n_users): buckets in order, users sorted within each.
+
+        Raises:
+            UnknownUserError: The snapshot has no such user.
+        """
+        bucket = self.bucket(user_id)
+        row = None if bucket is None else self._rows[bucket].find(user_id)
+        if bucket is None or row is None:
+            raise UnknownUserError(f"user_id: expected a user of snapshot {self.name}, found {user_id!r}.")
+        return self._starts[bucket] + row
+
+    def bucket(self, user_id: str) -> int | None:
+        """The bucket that a user is or would be in; None for what is no Unicode text and thus no id."""
+        try:
+            return int(buckets(pa.array([user_id], pa.string()), self.n_buckets)[0])
+        except UnicodeEncodeError:
+            return None
+
+    def user_id(self, number: int) -> str:
+        """The inverse of `number`."""
+        return str(self._row(number)["user_id"][0].as_py())
+
+    def profile(self, user_id: str, decay: Decay, as_of_us: int) -> UserProfile:
+        """Read one user's profile.
+
+        Args:
+            user_id: Whose.
+            decay: Any kind, at any half-life.
+            as_of_us: Microseconds since 1970; events at or after it do not count.
+
+        Raises:
+            UnknownUserError: The snapshot has no such user.
+            AsOfError: The user has sums instead of events, and the time is not after the last of them.
+        """
+        row = self._row(self.number(user_id))
+        states = self._states(row)
+        n_events, first_us, last_us = _span(states, as_of_us)
+        read = self._read(row, states, decay, as_of_us)
+        return UserProfile(
+            read.vectors[0],
+            float(read.mass[0]),
+            float(read.n_effective[0]),
+            float(read.error_bound[0]),
+            n_events,
+            first_us,
+            last_us,
+            "bio" if row["prior"][0].is_valid else "population",
+        )
+
+    def profiles(self, decay: Decay, as_of_us: int) -> Iterator[Profiles]:
+        """Read everybody's profile, a record batch at a time, users by number. Arguments as in `profile`."""
+        for rows in self._rows:
+            for batch in rows.batches:
+                yield self._read(batch, self._states(batch), decay, as_of_us)
+
+    def bucket_sizes(self) -> list[int]:
+        """Users of each bucket."""
+        return [len(rows) for rows in self._rows]
+
+    def _row(self, number: int) -> pa.RecordBatch:
+        bucket = bisect_left(self._starts, number + 1) - 1
+        return self._rows[bucket].slice(number - self._starts[bucket])
+
+    def _states(self, rows: pa.RecordBatch) -> ProfileStates:
+        return states_from_table(rows, self.spec.bank, self.spec.dim)
+
+    def _read(self, rows: pa.RecordBatch, states: ProfileStates, decay: Decay, as_of_us: int) -> Profiles:
+        priors = priors_from_table(rows, self.population)
+        return states.profile(decay, as_of_us, prior=priors, prior_weight=self.spec.prior_weight)
+
+    def _open_bucket(self, bucket: int) -> StateRows:
+        """A bucket without users may have no file; the count of users tells when one is missing."""
+        parts = (SNAPSHOTS, self.name, "states", bucket_name(bucket, "arrow"))
+        if not self.workspace.exists(*parts):
+            return StateRows([])
+        reader = self.workspace.open_ipc(*parts)
+        return StateRows([reader.get_batch(i) for i in range(reader.num_record_batches)])
+
+    def _check_corpus(self) -> None:
+        corpus = self.workspace.require_manifest(CORPUS, made_by="ingest")
+        if corpus["corpus_id"] != self.manifest["corpus_id"]:
+            raise WorkspaceError(
+                f"{self.workspace.path(SNAPSHOTS, self.name)}: expected a snapshot of the workspace's corpus "
+                f"({corpus['corpus_id']}), found one of {self.manifest['corpus_id']}. Run `python -m jobs.build`."
+            )
+
+
+def _span(states: ProfileStates, as_of_us: int) -> tuple[int, int | None, int | None]:
+    """Number, first and last time of one user's events before `as_of_us`.
+
+    Raises:
+        AsOfError: Sums cannot tell which of their events those are.
+    """
+    if not len(states.heavy):
+        at_us = states.events.at_us[states.events.at_us < as_of_us]
+        return (len(at_us), int(at_us[0]), int(at_us[-1])) if len(at_us) else (0, None, None)
+    n_events, first_us, last_us = int(states.n_events[0]), int(states.first_us[0]), int(states.last_us[0])
+    if last_us >= as_of_us:
+        raise AsOfError(
+            f"as_of: expected a time after {format_time_us(last_us)}, the last of the user's {n_events} events, found "
+            f"{format_time_us(as_of_us)}. Users with more than {states.bank.size} events are kept as sums, which "
+            "cannot be turned back; ask for a later time or use a snapshot built as of an earlier one."
+        )
+    return n_events, first_us, last_us

@@ -57,7 +57,7 @@ def list_files(patterns: Sequence[str], *, any_suffix: bool = False) -> list[Sou
         any_suffix: Take all visible files of a folder, because their format is given.
 
     Raises:
-        InputFileError: A pattern matches nothing.
+        InputFileError: A pattern matches nothing, or holds credentials.
     """
     found: set[SourceFile] = set()
     for pattern in patterns:
@@ -80,6 +80,11 @@ def _place(pattern: str) -> _Place:
         return _Place(filesystem, fixed, wildcards, str)
     scheme, _, rest = pattern.partition("://")
     path, mark, options = rest.partition("?")
+    if "@" in path.partition("/")[0]:  # it would end up in the quarantine and in every log
+        raise InputFileError(
+            f"{scheme}://...: expected no credentials in the address, found some. "
+            "Give them as the provider's environment variables or its profile file."
+        )
     fixed, wildcards = _divide(path)
     filesystem, inner = resolve_filesystem(f"{scheme}://{fixed}{mark}{options}")
     return _Place(filesystem, inner, unquote(wildcards), lambda p: f"{scheme}://{quote(p)}{mark}{options}")

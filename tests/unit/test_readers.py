@@ -95,6 +95,12 @@ def test_a_pattern_that_matches_nothing_is_an_error_that_names_it(tmp_path, patt
     assert f"{tmp_path}/{pattern}" in str(caught.value)
 
 
+def test_credentials_in_an_address_are_refused_and_not_repeated():
+    with pytest.raises(InputFileError, match="environment variables") as caught:
+        plan_splits(["s3://key:secret@bucket/events.parquet"])
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

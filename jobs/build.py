@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,6 +64,10 @@ class BuildOptions:
     prior_weight: float = DEFAULT_PRIOR_WEIGHT
     activity: bool = False
 
+    def of(self, fingerprint: str) -> BuildOptions:
+        """The same for the embeddings of one fingerprint."""
+        return replace(self, fingerprint=fingerprint)
+
 
 def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     """Write one snapshot; nothing happens when one of the same meaning is there.
@@ -81,7 +85,8 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     if embeddings["corpus_id"] != corpus["corpus_id"]:
         raise FingerprintError(
             f"{workspace.path(EMBEDDINGS, fingerprint)}: expected embeddings of corpus {corpus['corpus_id']}, "
-            f"found those of {embeddings['corpus_id']}. Run `python -m jobs.encode` again: what it knows is not encoded twice."
+            f"found those of {embeddings['corpus_id']}. "
+            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
         )
     spec = _spec(options, corpus, embeddings)
     name = spec.name(corpus["corpus_id"])
@@ -100,7 +105,8 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
             "n_shards": embeddings["n_shards"],
             "population": embeddings["mean_vector"],
         }
-        collect(parts_of(todo).map_batches(_build_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
+        with ray_session():
+            collect(parts_of(todo).map_batches(_build_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
     states = [
         workspace.ipc_metadata(SNAPSHOTS, name, "states", bucket_name(b, "arrow")) for b in range(corpus["n_buckets"])
     ]
@@ -225,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = made.parse_args(argv)
     start_logging(args.log_level)
     watch = Stopwatch()
-    with ray_session(), watch.stage("build"):
+    with watch.stage("build"):
         manifest = build(Workspace(args.workspace), options_from(args, fingerprint=args.fingerprint))
     return {"job": "build", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
 

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import ray
+from ray.data import DataContext
+
 from dynprof import __version__
 from dynprof.errors import DynprofError
 
-__all__ = ["Stopwatch", "parser", "print_summary", "ray_session", "run"]
+__all__ = ["Stopwatch", "hold_ray", "parser", "print_summary", "ray_session", "run"]
 
 LOG = logging.getLogger("dynprof")
 
@@ -80,33 +83,45 @@ class Stopwatch:
             LOG.info("stage=%s seconds=%.3f", name, self.seconds[name])
 
 
+class _Session:
+    """Who started Ray and how long it stays; one for the process."""
+
+    started = False
+    held = 0
+
+
 @contextmanager
 def ray_session() -> Iterator[None]:
     """A connection to Ray: the cluster that RAY_ADDRESS or the job names, else a local one that ends with the block.
 
-    Inside a process that is already connected (tests, `jobs.pipeline`) nothing is started or stopped.
+    Where the process is connected already, nothing is started or stopped. Enter it late: a job with nothing to do
+    should not start a cluster.
     """
-    import ray
-
-    started = not ray.is_initialized()
-    if started:
-        on_cluster = bool(os.environ.get("RAY_ADDRESS"))
-        local = {} if on_cluster else {"include_dashboard": False, "_system_config": None}
-        # Only this process decides: workers get torch's threads from the encoder, not from the environment.
-        ray.init(logging_level=logging.WARNING, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local)
+    if not ray.is_initialized():
+        local = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        ray.init(logging_level=logging.ERROR, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local)
+        _Session.started = True
     _configure_data()
+    with hold_ray():
+        yield
+
+
+@contextmanager
+def hold_ray() -> Iterator[None]:
+    """Within the block a session that ends leaves Ray running, so that the next one need not start it again."""
+    _Session.held += 1
     try:
         yield
     finally:
-        if started:
+        _Session.held -= 1
+        if _Session.started and not _Session.held:
             ray.shutdown()
+            _Session.started = False
 
 
 def _configure_data() -> None:
     """Ray Data's settings for every pipeline; they count from the next dataset on."""
-    from ray.data import DataContext
-
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = sys.stderr.isatty()
     context.enable_operator_progress_bars = context.enable_progress_bars

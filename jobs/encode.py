@@ -86,7 +86,7 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
     n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus))
     done = {m["shard"] for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}
     LOG.info("fingerprint=%s shards=%d done=%d", identity.fingerprint, n_shards, len(done))
-    made = _encode_shards(workspace, options, identity, corpus, n_shards, done)
+    made = [] if len(done) == n_shards else _encode_shards(workspace, options, identity, corpus, n_shards, done)
     totals = _finish_shards(workspace, identity, corpus, n_shards)
     described: dict[str, Any] = {
         "fingerprint": identity.fingerprint,
@@ -112,40 +112,39 @@ def _choose_shards(corpus: dict[str, Any]) -> int:
 def _encode_shards(
     workspace: Workspace, options: EncodeOptions, identity: Any, corpus: dict[str, Any], n_shards: int, done: set[int]
 ) -> list[dict[str, Any]]:
-    if len(done) == n_shards:
-        return []
-    texts = parts_of(range(corpus["n_buckets"])).map_batches(
-        texts_of_bucket,
-        batch_size=1,
-        batch_format="numpy",
-        fn_kwargs={"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done)},
-    )
-    pool, resources, threads = _actor_plan(options)
-    return collect(
-        texts.repartition(n_shards, keys=["shard"]).map_batches(
-            ShardEncoder,
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=pool,
-            fn_constructor_kwargs={
-                "workspace_uri": workspace.uri,
-                "fingerprint": identity.fingerprint,
-                "encoder": {
-                    "name": options.encoder,
-                    "revision": options.revision,
-                    "precision": identity.identity.get("precision", "auto"),
-                    "device": options.device,
-                    "threads": threads,
-                    "trust_remote_code": options.trust_remote_code,
-                    "max_tokens_per_batch": options.batch_tokens or None,
-                },
-                "corpus_id": corpus["corpus_id"],
-                "n_buckets": corpus["n_buckets"],
-                "n_shards": n_shards,
-            },
-            **resources,
+    with ray_session():
+        texts = parts_of(range(corpus["n_buckets"])).map_batches(
+            texts_of_bucket,
+            batch_size=1,
+            batch_format="numpy",
+            fn_kwargs={"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done)},
         )
-    )
+        pool, resources, threads = _actor_plan(options)
+        return collect(
+            texts.repartition(n_shards, keys=["shard"]).map_batches(
+                ShardEncoder,
+                batch_size=None,
+                batch_format="pyarrow",
+                compute=pool,
+                fn_constructor_kwargs={
+                    "workspace_uri": workspace.uri,
+                    "fingerprint": identity.fingerprint,
+                    "encoder": {
+                        "name": options.encoder,
+                        "revision": options.revision,
+                        "precision": identity.identity.get("precision", "auto"),
+                        "device": options.device,
+                        "threads": threads,
+                        "trust_remote_code": options.trust_remote_code,
+                        "max_tokens_per_batch": options.batch_tokens or None,
+                    },
+                    "corpus_id": corpus["corpus_id"],
+                    "n_buckets": corpus["n_buckets"],
+                    "n_shards": n_shards,
+                },
+                **resources,
+            )
+        )
 
 
 def _actor_plan(options: EncodeOptions) -> tuple[ActorPoolStrategy, dict[str, float], int]:
@@ -222,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = made.parse_args(argv)
     start_logging(args.log_level)
     watch = Stopwatch()
-    with ray_session(), watch.stage("encode"):
+    with watch.stage("encode"):
         manifest = encode(Workspace(args.workspace), options_from(args))
     return {"job": "encode", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
 

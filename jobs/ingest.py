@@ -26,7 +26,7 @@ from dynprof.snapshot import bucket_name
 from dynprof.text import TEXT_PREPARATION
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
-from jobs.ingest_tasks import read_rows, write_bios, write_events, write_items
+from jobs.ingest_tasks import part_text, read_rows, write_bios, write_events, write_items
 from jobs.stages import collect, parts_of
 
 __all__ = ["IngestOptions", "ingest"]
@@ -86,7 +86,8 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
         )
     n_buckets = options.n_buckets or _choose_buckets(splits)
     workspace.remove(CORPUS)
-    counts = _write_corpus(workspace, options, splits, n_buckets)
+    with ray_session():
+        counts = _write_corpus(workspace, options, splits, n_buckets)
     described: dict[str, Any] = {
         "corpus_id": corpus_id,
         "created_at": datetime.now(UTC).isoformat(),
@@ -127,7 +128,7 @@ def _write_corpus(
     columns = {"events": options.columns, "users": options.user_columns, "items": options.item_columns}
     reading = {**bucketed, "now": time.time(), "columns": columns}
     events = (
-        parts_of([(table, split) for table in ("events", "items") for split in splits[table]])
+        parts_of([part_text(table, split) for table in ("events", "items") for split in splits[table]])
         .map_batches(read_rows, batch_size=1, fn_kwargs=reading, batch_format="numpy")
         .repartition(n_buckets, keys=["item_bucket"])
         .map_batches(write_items, batch_size=None, batch_format="pyarrow", fn_kwargs=bucketed)
@@ -136,7 +137,7 @@ def _write_corpus(
     )
     by_bucket = collect(events)
     bios = (
-        parts_of([("users", split) for split in splits["users"]])
+        parts_of([part_text("users", split) for split in splits["users"]])
         .map_batches(read_rows, batch_size=1, fn_kwargs=reading, batch_format="numpy")
         .repartition(n_buckets, keys=["bucket"])
         .map_batches(write_bios, batch_size=None, batch_format="pyarrow", fn_kwargs=shared)
@@ -206,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = made.parse_args(argv)
     start_logging(args.log_level)
     watch = Stopwatch()
-    with ray_session(), watch.stage("ingest"):
+    with watch.stage("ingest"):
         manifest = ingest(Workspace(args.workspace), options_from(args))
     return {"job": "ingest", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
 

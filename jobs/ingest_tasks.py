@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from dynprof.schema import QUARANTINE
 from dynprof.snapshot import bucket_name
 from dynprof.workspace import Workspace
 
-__all__ = ["read_rows", "write_bios", "write_events", "write_items"]
+__all__ = ["part_text", "read_rows", "write_bios", "write_events", "write_items"]
 
 
 def read_rows(
@@ -30,9 +31,9 @@ def read_rows(
     columns: Mapping[str, Mapping[str, str]],
 ) -> Iterator[pa.Table]:
     """One split to checked rows; what is rejected goes to the split's own quarantine file."""
-    table, split = batch["part"][0]
+    table, split = _part(batch["part"][0])
     workspace = Workspace(workspace_uri)
-    counts = {"table": table, "source": split.path, "n_read": 0, "n_ignored": 0, "n_kept": 0}
+    counts = {"n_read": 0, "n_ignored": 0, "n_kept": 0}
     name = f"{table}-{split.index:05d}.parquet"
     with (
         workspace.create(CORPUS, "quarantine", name) as sink,
@@ -44,7 +45,19 @@ def read_rows(
             counts["n_read"] += checked.n_read
             counts["n_ignored"] += checked.n_ignored
             counts["n_kept"] += len(checked.rows)
-        quarantine.add_key_value_metadata({"dynprof": json.dumps(counts)})
+        quarantine.add_key_value_metadata({"dynprof": json.dumps({"table": table, "source": split.path, **counts})})
+
+
+def part_text(table: TableName, split: Split) -> str:
+    """A split as the text that travels to its task."""
+    return json.dumps({"table": table, "split": asdict(split)})
+
+
+def _part(text: str) -> tuple[TableName, Split]:
+    """The inverse of `part_text`."""
+    stored = json.loads(text)
+    groups = stored["split"].pop("row_groups")
+    return stored["table"], Split(**stored["split"], row_groups=None if groups is None else tuple(groups))
 
 
 def _arranged(table: TableName, split: Split, rows: pa.Table, n_buckets: int, n_before: int) -> pa.Table:

@@ -98,8 +98,9 @@ def test_ranks_do_not_depend_on_blocks_chunks_or_the_order_of_rows(monkeypatch) 
 
 
 def test_long_histories_are_summed_piece_by_piece_to_the_same_profile(monkeypatch) -> None:
-    asked = ask(events_table(random_rows(7, n_users=1, n_texts=100)), ALWAYS, DECAYS)
+    asked = ask(events_table(random_rows(7, n_users=1)), ALWAYS, DECAYS, include_seen=True)
     contest = asked.contest
+    assert contest.tests.n_history.max() > 50
     prior = np.zeros((len(contest.tests), contest.vectors.shape[1]), np.float32)
 
     def profiles() -> np.ndarray:
@@ -128,6 +129,20 @@ def test_equal_vectors_tie_wherever_they_lie() -> None:
     others = np.delete(exact, [7, 20])
     assert ranks.tied[0, 0] == np.sum(others == exact[20]) >= 50
     assert ranks.above[0, 0] == np.sum(others > exact[20])
+
+
+def test_scores_that_only_rounding_tells_apart_are_ties() -> None:
+    """Against a profile of equal numbers every permutation of a vector has the same cosine; float32 sums differ."""
+    generator = np.random.default_rng(0)
+    one = vectors_of(ask(events_table(random_rows(1)), ALWAYS, DECAYS).names.text_hashes, dim=96)[0]
+    rows: list[Row] = [(f"f{i:03}", "other", i, f"t{i}") for i in range(300)] + [("e", "u", 2000, "t20")]
+    tests = ask(events_table(rows), Window(2000, 2001), (Decay("static"),))
+    vectors = np.stack([generator.permutation(one) for _ in range(300)])
+    profiles = np.full((1, 1, 96), 0.5, np.float32)
+    rounded = vectors.astype(np.float32) @ (profiles[0, 0] / np.linalg.norm(profiles))
+    assert len(np.unique(rounded)) > 1
+    ranks = rank_profiles(profiles, vectors, tests.contest.tests, excluded_items(tests.log, tests.contest.tests))
+    assert (ranks.above[0, 0], ranks.tied[0, 0]) == (0, 299)
 
 
 def test_a_profile_of_zeros_ties_all_candidates() -> None:

@@ -16,6 +16,9 @@ __all__ = ["compose_bios", "compose_texts"]
 _MIN_BODY = 18
 """Characters that links leave to the words: a text of links alone says nothing about its topic."""
 
+_BESIDE = 6
+"""Characters that mentions and hashtags take, on average over all texts."""
+
 _MOST_OVER = 9
 """Characters by which a phrase may pass the length drawn: texts then end as often above it as below."""
 
@@ -135,7 +138,7 @@ class _Draft:
 
 def _fitting_share(n_links: int) -> float:
     """Share of texts that are long enough for so many links and some words."""
-    return float(1 - np.interp(_MIN_BODY + n_links * LINK_LENGTH, LENGTHS, LENGTH_LEVELS))
+    return float(1 - np.interp(_MIN_BODY + _BESIDE + n_links * LINK_LENGTH, LENGTHS, LENGTH_LEVELS))
 
 
 def _full_stop(next_subject: Indices) -> pa.StringArray:

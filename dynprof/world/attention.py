@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.world.measured import REPOST_AGE_MEDIAN_S, REPOST_AGE_SIGMA
+from dynprof.world.membership import is_among
 
 __all__ = ["HORIZON_US", "Attention", "Posts"]
 
@@ -84,7 +85,7 @@ class Attention:
         shelf = self._posts.shelf
         newer = np.searchsorted(shelf, shelf, side="right") - np.arange(len(shelf))
         self._place(self._posts.take((newer <= _SHELF_CAPACITY) & (self._posts.at_us >= now_us - HORIZON_US)))
-        self._picked = self._picked[np.isin(self._picked // self._n_users, self.events)]
+        self._picked = self._picked[is_among(self._picked // self._n_users, self.events)]
 
     def pick(self, users: Numbers, shelf: Numbers, at_us: Numbers, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
         """An item that appeared strictly before each time, is not the user's own and was not picked by them before.
@@ -130,8 +131,10 @@ class Attention:
     def _accept(self, users: Numbers, row: Numbers) -> npt.NDArray[np.bool_]:
         """Which picks are new and not of the user's own item; those are remembered."""
         pair = self._posts.event[row] * self._n_users + users
-        first = np.zeros(len(pair), np.bool_)
-        first[np.unique(pair, return_index=True)[1]] = True
-        accepted: npt.NDArray[np.bool_] = first & (self._posts.author[row] != users) & ~np.isin(pair, self._picked)
-        self._picked = np.concatenate([self._picked, pair[accepted]])
+        order = np.argsort(pair, kind="stable")
+        first = np.ones(len(pair), np.bool_)
+        first[order[1:]] = pair[order[1:]] != pair[order[:-1]]
+        accepted: npt.NDArray[np.bool_] = first & (self._posts.author[row] != users) & ~is_among(pair, self._picked)
+        # Stable sort is a merge sort: fast on what is sorted but for its end.
+        self._picked = np.sort(np.concatenate([self._picked, pair[accepted]]), kind="stable")
         return accepted

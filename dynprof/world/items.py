@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.schema import RAW_ITEMS
+from dynprof.world.membership import is_among
 
 __all__ = ["ItemShelf"]
 
@@ -38,8 +39,8 @@ class ItemShelf:
         return self._rows.take(pa.array(places)).combine_chunks()
 
     def keep(self, events: npt.NDArray[np.int64]) -> None:
-        """Drop all items but these."""
-        kept = np.isin(self._events, events)
+        """Drop all items but these. (n,) event numbers, increasing."""
+        kept = is_among(self._events, events)
         self._events, self._handed_out = self._events[kept], self._handed_out[kept]
         self._rows = self._rows.filter(pa.array(kept)).combine_chunks()
 

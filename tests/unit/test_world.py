@@ -15,6 +15,7 @@ from dynprof.world import TOPICS, World, WorldChunk, WorldSpec, generate
 from dynprof.world.attention import HORIZON_US, Attention, Posts
 from dynprof.world.chunks import EVENT_COLUMNS, TRUTH_ITEMS
 from dynprof.world.interests import CHANGES
+from dynprof.world.membership import is_among
 from dynprof.world.timeline import CHUNK_EVENTS
 
 SPECS = st.builds(
@@ -203,6 +204,12 @@ def test_recent_and_popular_items_are_picked_more_often(events: pd.DataFrame) ->
     picks = others.item_id.value_counts()
     posts = events.event_type.isin(["post", "quote"]).sum()
     assert picks.iloc[: posts // 100].sum() > 0.05 * len(others)
+
+
+@given(st.lists(st.integers(-5, 30)), st.sets(st.integers(-5, 30)))
+def test_membership_by_bisection_is_membership(numbers: list[int], members: set[int]) -> None:
+    found = is_among(np.array(numbers, int), np.array(sorted(members), int))
+    assert found.tolist() == [number in members for number in numbers]
 
 
 def test_a_shelf_gives_each_user_each_item_once_then_nothing() -> None:

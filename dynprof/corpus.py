@@ -125,7 +125,7 @@ def merge_bios(rows: pa.Table) -> pa.Table:
     """
     rows = rows.sort_by([("user_id", "ascending"), ("read_order", "descending")])
     ids = _one_chunk(rows["user_id"])
-    first = pa.concat_arrays([pa.array([True] * min(1, len(ids))), pc.not_equal(ids[1:], ids[:-1])])
+    first = pa.concat_arrays([pa.array([True] * min(1, len(ids)), pa.bool_()), pc.not_equal(ids[1:], ids[:-1])])
     rows = rows.filter(first)
     bio = _one_chunk(rows["bio"])
     return pa.Table.from_arrays([_one_chunk(rows["user_id"]), bio, text_hashes(prepare_texts(bio))], schema=BIOS)

@@ -62,13 +62,15 @@ def _grid(
 def _active_share(
     users: npt.NDArray[np.int64], at_us: npt.NDArray[np.int64], as_of_us: int, n_users: int
 ) -> npt.NDArray[np.float64]:
-    """(n_users, 1) days with an event over days since the first one."""
+    """(n_users, 1) days with an event over days since the first one; the last day is that of the microsecond before
+    `as_of`, so that a midnight begins no day that nobody could be active on."""
     day_us = int(SECONDS_PER_DAY) * MICROSECONDS
+    last = (as_of_us - 1) // day_us
     days = np.unique(np.stack([users, at_us // day_us], 1), axis=0)
     active = np.bincount(days[:, 0], minlength=n_users)
-    first = np.full(n_users, as_of_us // day_us)
+    first = np.full(n_users, last)
     np.minimum.at(first, users, at_us // day_us)
-    share: npt.NDArray[np.float64] = active / (as_of_us // day_us - first + 1)
+    share: npt.NDArray[np.float64] = active / (last - first + 1)
     return share[:, None]
 
 

@@ -1,7 +1,7 @@
 """The folder everything of one corpus lives under, on any file system that Arrow reads.
 
-A file appears whole or not at all: local files are written under a temporary name and renamed, an object store
-shows an object only when its upload is complete. A folder is finished when its `manifest.json` is there.
+A file appears whole or not at all: it is written under a temporary name, then renamed (in an object store: copied and
+the temporary one deleted). A folder is finished when its `manifest.json` is there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.fs as pafs
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from dynprof.errors import WorkspaceError
+from dynprof.errors import DynprofError, WorkspaceError
 
 __all__ = ["FORMAT_VERSION", "Workspace", "resolve_filesystem"]
 
@@ -112,17 +112,17 @@ class Workspace:
         """
         final = self.path(*parts)
         folder, name = posixpath.split(final)
-        target = posixpath.join(folder, f".{uuid.uuid4().hex}-{name}") if self.is_local else final
+        # In an object store too: closing a stream there, also after an error, completes the upload of what it holds.
+        target = posixpath.join(folder, f".{uuid.uuid4().hex}-{name}")
         try:
             self.filesystem.create_dir(folder)
             with self.filesystem.open_output_stream(target) as sink:
                 yield sink
-            if target != final:
-                self.filesystem.move(target, final)
+            self.filesystem.move(target, final)
         except BaseException as error:
-            if target != final and self.filesystem.get_file_info(target).type == pafs.FileType.File:
+            if self.filesystem.get_file_info(target).type == pafs.FileType.File:
                 self.filesystem.delete_file(target)
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, DynprofError):
                 raise WorkspaceError(
                     f"{final}: expected to write the file, found: {error}. Nothing of it was kept. "
                     "Make room or fix the permissions, then run the same command again: finished parts are not redone."

@@ -96,9 +96,14 @@ class Workspace:
         return sum(int(i.size or 0) for i in below)
 
     def remove(self, *parts: str) -> None:
-        """Delete a file or a folder with all it holds; nothing happens when it is not there."""
+        """Delete a file or a folder with all it holds; nothing happens when it is not there.
+
+        A folder's manifest goes first: killed half way, it leaves an unfinished folder, not a finished one with holes.
+        """
         kind = self.filesystem.get_file_info(self.path(*parts)).type
         if kind == pafs.FileType.Directory:
+            if self.exists(*parts, "manifest.json"):
+                self.filesystem.delete_file(self.path(*parts, "manifest.json"))
             self.filesystem.delete_dir(self.path(*parts))
         elif kind == pafs.FileType.File:
             self.filesystem.delete_file(self.path(*parts))

@@ -20,7 +20,7 @@ import pyarrow.fs as pafs
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from dynprof.errors import DynprofError, WorkspaceError
+from dynprof.errors import ConfigError, DynprofError, WorkspaceError
 
 __all__ = ["FORMAT_VERSION", "Workspace", "resolve_filesystem"]
 
@@ -29,10 +29,19 @@ FORMAT_VERSION = 1
 
 
 def resolve_filesystem(uri: str | Path) -> tuple[pafs.FileSystem, str]:
-    """The file system and the path within it of a local path or a URI (`s3://`, `gs://`, `file://`)."""
+    """The file system and the path within it of a local path or a URI (`s3://`, `gs://`, `file://`).
+
+    Raises:
+        ConfigError: The URI's scheme is not known, or the URI is malformed.
+    """
     text = str(uri)
     if "://" in text:
-        filesystem, path = pafs.FileSystem.from_uri(text)
+        try:
+            filesystem, path = pafs.FileSystem.from_uri(text)
+        except pa.ArrowInvalid as error:
+            raise ConfigError(
+                f"{text}: expected a path or a URI such as s3://bucket/folder or gs://bucket/folder, found: {error}"
+            ) from error
         return filesystem, path
     return pafs.LocalFileSystem(), Path(text).expanduser().absolute().as_posix()
 

@@ -1,0 +1,115 @@
+"""The questions: query parameters of every route, checked here once. An unknown one is an error: typos matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+from dynprof.decay import Decay, DecayKind
+from dynprof.duration import format_duration, parse_duration
+from dynprof.errors import ConfigError
+from dynprof.profile import MICROSECONDS
+from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
+from dynprof.snapshot import parse_time_us
+
+__all__ = ["DEFAULT_KIND", "MOST_RESULTS", "NeighborsQuery", "ProfileQuery", "RecommendationsQuery"]
+
+DEFAULT_KIND: DecayKind = "exponential"
+MOST_RESULTS = 1000
+
+_LEAST_HALF_LIFE_S = 1.0
+_MOST_DURATION = "100y"
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+
+
+def _duration(text: str, info: ValidationInfo) -> str:
+    seconds = parse_duration(text, name=str(info.field_name))
+    if seconds > parse_duration(_MOST_DURATION):
+        raise ConfigError(f"{info.field_name}: expected at most {_MOST_DURATION}, found {text!r}.")
+    return format_duration(seconds)
+
+
+def _half_life(text: str, info: ValidationInfo) -> str:
+    if parse_duration(text, name=str(info.field_name)) < _LEAST_HALF_LIFE_S:
+        raise ConfigError(f"{info.field_name}: expected at least {_LEAST_HALF_LIFE_S:.0f}s, found {text!r}.")
+    return _duration(text, info)
+
+
+def _time(text: str, info: ValidationInfo) -> str:
+    at_us = parse_time_us(text, name=str(info.field_name))
+    first, last = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (_FIRST_YEAR, _LAST_YEAR + 1))
+    if not first <= at_us / MICROSECONDS < last:
+        raise ConfigError(f"{info.field_name}: expected a year from {_FIRST_YEAR} to {_LAST_YEAR}, found {text!r}.")
+    return text
+
+
+HalfLife = Annotated[str, AfterValidator(_half_life)]
+Span = Annotated[str, AfterValidator(_duration)]
+Moment = Annotated[str, AfterValidator(_time)]
+Count = Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many, at most.")]
+
+
+class _DecayQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: DecayKind = Field(
+        DEFAULT_KIND, description="Decay of the profile. `linear` is read with a large error bound."
+    )
+    half_life: HalfLife | None = Field(
+        None,
+        description="Any, from 1s to 100y: a number with a unit (s, m, h, d, w, y). Default: the snapshot's. "
+        "`static` has none and ignores it.",
+        examples=["7d"],
+    )
+
+    def decay(self, *, default_half_life: str) -> Decay:
+        """The decay that is asked for."""
+        return Decay(self.kind, self.half_life or default_half_life)
+
+
+class _AsOfQuery(_DecayQuery):
+    as_of: Moment | None = Field(
+        None,
+        description="ISO 8601, UTC where no zone is given; only events strictly before it count. Default: the "
+        "snapshot's. Users with many events cannot be read before the last of them.",
+        examples=["2018-06-01T00:00:00Z"],
+    )
+
+    def as_of_us(self, *, default_us: int) -> int:
+        """Microseconds since 1970."""
+        return default_us if self.as_of is None else parse_time_us(self.as_of)
+
+
+class ProfileQuery(_AsOfQuery):
+    """Of `/profile`."""
+
+    offset: Span = Field("0s", description="Age up to which an event counts in full.", examples=["1d"])
+    floor: float = Field(0.0, ge=0, le=1, description="Least weight of an event.")
+    vector: bool = Field(False, description="Answer with the vector too: base64 of little-endian float32.")
+
+    def decay(self, *, default_half_life: str) -> Decay:
+        """The decay that is asked for."""
+        return Decay(self.kind, self.half_life or default_half_life, self.offset, self.floor)
+
+
+class NeighborsQuery(_DecayQuery):
+    """Of `/neighbors`."""
+
+    k: Count = 10
+
+
+class RecommendationsQuery(_AsOfQuery):
+    """Of `/recommendations`."""
+
+    k: Count = 10
+    metric: Metric = Field(
+        DEFAULT_METRIC,
+        description="`basic`: profile . item. `cosine`. `cosine_time`: (1 + cosine) / 2, times what the item's age "
+        "leaves of it.",
+    )
+    item_half_life: HalfLife = Field(
+        DEFAULT_ITEM_HALF_LIFE, description="Age at which `cosine_time` counts an item half; other metrics ignore it."
+    )
+    exclude_seen: bool = Field(True, description="Leave out texts of the user's own events before `as_of`.")

@@ -62,10 +62,9 @@ def _grid(
 def _active_share(
     users: npt.NDArray[np.int64], at_us: npt.NDArray[np.int64], as_of_us: int, n_users: int
 ) -> npt.NDArray[np.float64]:
-    """(n_users, 1) days with an event over days since the first one; the last day is that of the microsecond before
-    `as_of`, so that a midnight begins no day that nobody could be active on."""
+    """(n_users, 1) days with an event over days since the first one."""
     day_us = int(SECONDS_PER_DAY) * MICROSECONDS
-    last = (as_of_us - 1) // day_us
+    last = (as_of_us - 1) // day_us  # an as_of at midnight begins no day: nobody could be active on it
     days = np.unique(np.stack([users, at_us // day_us], 1), axis=0)
     active = np.bincount(days[:, 0], minlength=n_users)
     first = np.full(n_users, last)

@@ -121,7 +121,7 @@ def build_bucket(
     n_users, dim = len(events.user_ids), spec.dim
     ages_s = age_seconds(spec.as_of_us, events.at_us)
     weights = np.stack([d.weights(ages_s) for d in spec.decays], axis=1) * events.weights[:, None]
-    sums = np.zeros((n_users, len(spec.decays), dim), np.float32)
+    sums: npt.NDArray[np.float32] | None = None
     states = ProfileStates.empty(n_users, dim, bank=spec.bank)
     priors, has_prior = np.zeros((n_users, dim), np.float16), np.zeros(n_users, np.bool_)
     event_order, event_bounds = _by_shard(events.text_hash, n_shards)
@@ -131,7 +131,8 @@ def build_bucket(
         mine, rows = _within(chunk, events.text_hash, event_order, event_bounds)
         if len(mine):
             vectors, users = np.asarray(chunk.vectors, np.float32), events.users[mine]
-            sums += weighted_sums(users, rows, weights[mine], vectors, n_users)
+            more = weighted_sums(users, rows, weights[mine], vectors, n_users)
+            sums = more if sums is None else np.add(sums, more, out=sums)
             states = states.add(users, events.at_us[mine], events.weights[mine], chunk.vectors[rows])
         bios, bio_rows = _within(chunk, events.bio_hash, bio_order, bio_bounds)
         priors[events.bio_users[bios]] = chunk.vectors[bio_rows]
@@ -143,6 +144,8 @@ def build_bucket(
             f"{n_found}. The embeddings are of another corpus; run `python -m jobs.encode` again."
         )
     prior = np.where(has_prior[:, None], priors, population)
+    if sums is None:
+        sums = np.zeros((n_users, len(spec.decays), dim), np.float32)
     profiles = _profiles_table(events, sums, weights, states, prior, spec)
     return BuiltBucket(profiles, states_to_batch(states, events.user_ids, priors, has_prior))
 
@@ -157,21 +160,21 @@ def _profiles_table(
 ) -> pa.Table:
     """A row a (user, decay), users in order, decays in the order of the spec."""
     n_users, n_decays, dim = sums.shape
-    vectors = np.empty((n_users, n_decays, dim), np.float16)
-    mass, n_effective = np.empty((2, n_users, n_decays))
-    for k in range(n_decays):
-        m, q = (masses_by_user(events.users, w, n_users) for w in (np.abs(weights[:, k]), weights[:, k] ** 2))
-        read = shrink(sums[:, k], m, q, np.zeros(n_users), prior=prior, prior_weight=spec.prior_weight)
-        vectors[:, k], mass[:, k], n_effective[:, k] = read.vectors, read.mass, read.n_effective
+    mass, square_mass = (
+        np.stack([masses_by_user(events.users, w, n_users) for w in power.T], axis=1)
+        for power in (np.abs(weights), weights**2)
+    )
+    no_error = np.zeros_like(mass)
+    read = shrink(sums, mass, square_mass, no_error, prior=prior[:, None], prior_weight=spec.prior_weight)
     last = pa.array(np.repeat(states.last_us, n_decays), mask=np.repeat(states.n_events == 0, n_decays))
     rows = np.repeat(np.arange(n_users), n_decays)
     columns = [
         events.user_ids.take(pa.array(rows)),
         pa.array([d.kind for d in spec.decays] * n_users, pa.string()),
         pa.array([d.half_life_s for d in spec.decays] * n_users, pa.float64()),
-        vector_array(vectors.reshape(-1, dim)),
-        pa.array(mass.reshape(-1)),
-        pa.array(n_effective.reshape(-1)),
+        vector_array(read.vectors.reshape(-1, dim)),
+        pa.array(read.mass.reshape(-1)),
+        pa.array(read.n_effective.reshape(-1)),
         pa.array(np.repeat(states.n_events, n_decays)),
         last.cast(TIMESTAMP),
     ]

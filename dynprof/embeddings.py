@@ -28,6 +28,7 @@ __all__ = [
     "latest_fingerprint",
     "load_vectors",
     "read_bucket",
+    "read_shard",
     "shard_name",
     "write_shard",
 ]
@@ -134,6 +135,14 @@ def read_bucket(
         yield _chunk(first, n_shards - 1, pending)
 
 
+def read_shard(workspace: Workspace, fingerprint: str, shard: int) -> VectorChunk | None:
+    """All vectors of a shard, whichever bucket needs them; None where the shard was not written yet."""
+    if not workspace.exists(EMBEDDINGS, fingerprint, shard_name(shard)):
+        return None
+    reader = _open_shard(workspace, fingerprint, shard)
+    return _chunk(shard, shard, [reader.get_batch(b) for b in range(reader.num_record_batches)])
+
+
 def load_vectors(
     workspace: Workspace, fingerprint: str, text_hashes: pa.Array | pa.ChunkedArray
 ) -> npt.NDArray[np.float16]:
@@ -158,10 +167,9 @@ def load_vectors(
     bounds = np.searchsorted(shards[order], np.arange(manifest["n_shards"] + 1))
     for shard in np.flatnonzero(np.diff(bounds)):
         mine = order[bounds[shard] : bounds[shard + 1]]
-        reader = _open_shard(workspace, fingerprint, int(shard))
-        chunk = _chunk(int(shard), int(shard), [reader.get_batch(b) for b in range(reader.num_record_batches)])
-        rows, found = chunk.rows(hashes.take(pa.array(mine)))
-        if not found.all():
+        chunk = read_shard(workspace, fingerprint, int(shard))
+        rows, found = chunk.rows(hashes.take(pa.array(mine))) if chunk else (mine, np.zeros(len(mine), np.bool_))
+        if chunk is None or not found.all():
             raise WorkspaceError(
                 f"{workspace.path(EMBEDDINGS, fingerprint, shard_name(int(shard)))}: expected vectors of {len(mine)} "
                 f"texts, found {int(found.sum())}. Run `python -m jobs.encode` again."

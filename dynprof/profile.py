@@ -57,21 +57,23 @@ def shrink(
     """Profiles from sums: p = (sum w e + kappa prior) / (sum |w| + kappa).
 
     Args:
-        sums: (n, dim) sum w e.
+        sums: (n, dim) sum w e; or (n, n_decays, dim), and the rest alike.
         mass: (n,) sum |w|.
         square_mass: (n,) sum w^2.
         sum_error: (n,) bound on the error of `mass` and of the length of `sums`.
-        prior: (dim,) for all or (n, dim) for each user, norm <= 1.
+        prior: Norm <= 1, of a shape that broadcasts to that of `sums`: (dim,) for all, (n, dim) for each user.
         prior_weight: kappa >= 0, in units of event weight.
     """
     mass, square_mass = np.maximum(mass, 0.0), np.maximum(square_mass, 0.0)
     total = mass + prior_weight
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    vectors = ((sums + prior_weight * np.asarray(prior)) * scale[:, None]).astype(np.float32)
+    vectors = np.add(sums, np.multiply(prior, prior_weight, dtype=np.float32), dtype=np.float32)
+    vectors *= scale[..., None].astype(np.float32)
     n_effective = np.divide(mass**2, square_mass, out=np.zeros_like(mass), where=square_mass > 0)
     # |p' - p| <= (|sums' - sums| + |p| |mass' - mass|) / (mass' + kappa). The true p lies in the unit ball, so pulling
     # p' back into it only brings the two closer, and they are at most 2 apart.
-    vectors /= np.maximum(1.0, np.linalg.norm(vectors, axis=1, keepdims=True))
+    if sum_error.any():
+        vectors /= np.maximum(1.0, np.linalg.norm(vectors, axis=-1, keepdims=True))
     bound = np.where(sum_error > 0, 2.0, 0.0)
     np.divide(2 * sum_error, total, out=bound, where=(sum_error > 0) & (total > 0))
     return Profiles(vectors, mass, n_effective, np.minimum(bound, 2.0))

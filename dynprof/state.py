@@ -8,7 +8,7 @@ number of events alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -142,13 +142,13 @@ class ProfileStates:
             self.n_events + other.n_events,
             _earlier(self.first_us, other.first_us),
             last_us,
-            self.events.join(other.events),
+            self.events,
             heavy,
             sums,
             masses,
             square_masses,
         )
-        return met._fold_overfull()
+        return met._settle(other.events)
 
     def profile(
         self,
@@ -238,47 +238,45 @@ class ProfileStates:
             self.n_events + n_new,
             first_us,
             last_us,
-            self.events.join(events),
+            self.events,
             self.heavy,
             self.sums * moved[:, :, None].astype(np.float32),
             self.masses * moved,
             self.square_masses * moved,
-        )._fold_overfull()
+        )._settle(events)
 
-    def _fold_overfull(self) -> ProfileStates:
-        """Turn the event lists of users with more than K events into sums: the canonical form."""
-        leaving = self.n_events[self.events.users] > self.bank.size
-        if not leaving.any():
-            return self
-        events = self.events.take(leaving)
+    def _settle(self, more: EventList) -> ProfileStates:
+        """Keep `more` and the events there already as lists, or fold them into sums: by the user's number of events."""
         heavy = np.flatnonzero(self.n_events > self.bank.size)
+        stay, leave = [], []
+        for events in (self.events, more):
+            leaving = self.n_events[events.users] > self.bank.size
+            stay.append(events if not leaving.any() else events.take(~leaving))
+            leave.append(events.take(leaving))
+        light, folding = stay[0].join(stay[1]), leave[0].join(leave[1])
+        if not len(folding):  # nobody new is heavy
+            return replace(self, events=light)
+        sums, masses, square_masses = self._folded(folding, heavy)
+        row = np.searchsorted(heavy, self.heavy)
+        sums[row] += self.sums
+        masses[row] += self.masses
+        square_masses[row] += self.square_masses
+        return replace(self, events=light, heavy=heavy, sums=sums, masses=masses, square_masses=square_masses)
+
+    def _folded(self, events: EventList, heavy: IntArray) -> tuple[npt.NDArray[np.float32], FloatArray, FloatArray]:
+        """Sums and masses of events of heavy users, as of each user's last event."""
         position = np.searchsorted(heavy, events.users)
         factors = self.bank.factors(age_seconds(self.last_us[events.users], events.at_us))
         vectors = np.asarray(events.vectors, np.float32)
         signed = events.weights[:, None] * factors
         sums = weighted_sums(position, np.arange(len(events)), signed, vectors, len(heavy))
         masses = _sums_by(position, np.abs(signed), len(heavy))
-        square_masses = _sums_by(position, events.weights[:, None] ** 2 * factors, len(heavy))
-        row = np.searchsorted(heavy, self.heavy)
-        sums[row] += self.sums
-        masses[row] += self.masses
-        square_masses[row] += self.square_masses
-        return ProfileStates(
-            self.bank,
-            self.n_events,
-            self.first_us,
-            self.last_us,
-            self.events.take(~leaving),
-            heavy,
-            sums,
-            masses,
-            square_masses,
-        )
+        return sums, masses, _sums_by(position, events.weights[:, None] ** 2 * factors, len(heavy))
 
 
 def _sums_by(group: IntArray, values: FloatArray, n_groups: int) -> FloatArray:
     """(n, k) values summed by group: (n_groups, k) float64."""
-    return np.stack([np.bincount(group, column, n_groups) for column in values.T], axis=1)
+    return np.stack([masses_by_user(group, column, n_groups) for column in values.T], axis=1)
 
 
 def _earlier(a: IntArray, b: IntArray) -> IntArray:

@@ -7,6 +7,7 @@ the temporary one deleted). A folder is finished when its `manifest.json` is the
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -132,6 +133,8 @@ class Workspace:
             self.filesystem.create_dir(folder)
             with self.filesystem.open_output_stream(target) as sink:
                 yield sink
+            if self.is_local:
+                _sync(target)  # a power cut must not leave a manifest beside files that never reached the disk
             self.filesystem.move(target, final)
         except BaseException as error:
             if self.filesystem.get_file_info(target).type == pafs.FileType.File:
@@ -234,3 +237,8 @@ class Workspace:
                 f"{'an unfinished one' if self.exists(*folder) else 'nothing'}. Run `python -m jobs.{made_by}` first."
             )
         return manifest
+
+
+def _sync(path: str) -> None:
+    with Path(path).open("rb") as written:
+        os.fsync(written.fileno())

@@ -107,10 +107,18 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
         }
         with ray_session():
             collect(parts_of(todo).map_batches(_build_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
-    states = [
-        workspace.ipc_metadata(SNAPSHOTS, name, "states", bucket_name(b, "arrow")) for b in range(corpus["n_buckets"])
-    ]
-    described = {
+    described = _describe(workspace, name, spec, corpus, embeddings)
+    workspace.write_manifest(described, SNAPSHOTS, name)
+    return {**described, "snapshot": name, "done_before": False}
+
+
+def _describe(
+    workspace: Workspace, name: str, spec: SnapshotSpec, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest: what the profiles mean, and what came out."""
+    files = [bucket_name(b, "arrow") for b in range(corpus["n_buckets"])]
+    states = [workspace.ipc_metadata(SNAPSHOTS, name, "states", file) for file in files]
+    return {
         **spec.to_json(),
         "corpus_id": corpus["corpus_id"],
         "encoder": embeddings["encoder"],
@@ -124,8 +132,6 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
         "vector_type": "float16",
         "activity_features": list(ACTIVITY_FEATURES) if spec.activity else [],
     }
-    workspace.write_manifest(described, SNAPSHOTS, name)
-    return {**described, "snapshot": name, "done_before": False}
 
 
 def _spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]) -> SnapshotSpec:

@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,10 @@ class EvaluateOptions:
     include_seen: bool = False
     seed: int = 0
     metrics: tuple[str, ...] = DEFAULT_METRICS
+
+    def of(self, encoder: str) -> EvaluateOptions:
+        """The same for the embeddings of one encoder or fingerprint."""
+        return replace(self, encoder=encoder)
 
 
 def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
@@ -191,22 +195,12 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument("--seed", type=int, default=0, help="of the sample and of the bootstrap")
 
 
-def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Parse flags, evaluate, summarise."""
-    made = parser("evaluate", "Compare decays by how well they predict the next event.")
-    made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
-    made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
-    made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
-    made.add_argument("--half-life", "--half-lives", dest="half_lives", default="30d", help="one or several: 1d,7d,30d")
-    made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
-    made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
-    add_flags(made)
-    args = made.parse_args(argv)
-    start_logging(args.log_level)
-    options = EvaluateOptions(
-        encoder=args.encoder,
+def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> EvaluateOptions:
+    """The flags of `add_flags` and those of the decays, which `jobs.build` has too, as options."""
+    return EvaluateOptions(
+        encoder=encoder,
         decays=args.decays,
-        half_lives=tuple(h.strip() for h in args.half_lives.split(",")),
+        half_lives=tuple(h.strip() for h in args.half_life.split(",")),
         type_weights=parse_type_weights(args.weights),
         prior_weight=args.prior_weight,
         test_share=args.test_share,
@@ -215,6 +209,21 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         seed=args.seed,
         metrics=tuple(m.strip() for m in args.metrics.split(",")),
     )
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Parse flags, evaluate, summarise."""
+    made = parser("evaluate", "Compare decays by how well they predict the next event.")
+    made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
+    made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
+    made.add_argument("--half-life", "--half-lives", default="30d", help="one or several: 1d,7d,30d")
+    made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
+    made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
+    add_flags(made)
+    args = made.parse_args(argv)
+    start_logging(args.log_level)
+    options = options_from(args, encoder=args.encoder)
     watch = Stopwatch()
     with watch.stage("evaluate"):
         document = evaluate(Workspace(args.workspace), options)

@@ -1,0 +1,278 @@
+"""Building profiles: dynprof's build against `groupby().map_groups`, and against the floor of only reading and writing.
+
+The limit is the disk and memory traffic: the vectors must be read once, profiles and states written once. The floor
+does exactly that with the same files, the same number of tasks and nothing between.
+
+    python benchmarks/bench_build.py --events 2000000 --users 200000 --dim 384 --rounds 5
+    python benchmarks/bench_build.py --heavy        # one user with half of all events, beside the same without
+
+Prints one JSON line; progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+
+from benchmarks.machine import machine
+from dynprof.corpus import CORPUS, settle_users
+from dynprof.embeddings import EMBEDDINGS, write_shard
+from dynprof.keys import buckets, text_hashes, text_shards
+from dynprof.schema import BIOS, EVENTS
+from dynprof.snapshot import SNAPSHOTS, bucket_name, parse_decays
+from dynprof.vectors import matrix_of
+from dynprof.workspace import Workspace
+from jobs.build import BuildOptions, build
+from jobs.command import hold_ray, ray_session
+from jobs.stages import collect, parts_of
+
+FINGERPRINT = "benchmark"
+N_BUCKETS, N_SHARDS = 16, 64
+START_US, YEAR_US = 1_500_000_000_000_000, 365 * 86_400 * 1_000_000
+
+
+def make_world(workspace: Workspace, n_events: int, n_users: int, dim: int, *, heavy: bool) -> None:
+    """A corpus with embeddings as the jobs leave them; every event has its own text. `heavy`: one user has half."""
+    rng = np.random.default_rng(0)
+    users = rng.integers(0, n_users, n_events)
+    if heavy:
+        users[: n_events // 2] = 0
+    ids = pa.array(np.char.mod("u%07d", users))
+    hashes = text_hashes(pa.array(np.char.mod("t%d", np.arange(n_events))))
+    at_us = START_US + rng.integers(0, YEAR_US, n_events)
+    columns: dict[str, Any] = {
+        "event_id": pa.array(np.char.mod("e%d", np.arange(n_events))),
+        "user_id": ids,
+        "timestamp": pa.array(at_us).cast(EVENTS.field("timestamp").type),
+        "event_type": pa.array(["post"] * n_events),
+        "text_hash": hashes,
+        "weight": pa.array(np.ones(n_events, np.float32)),
+    }
+    arrays = [columns.get(f.name, pa.nulls(n_events, f.type)) for f in EVENTS]
+    events = pa.Table.from_arrays(arrays, schema=EVENTS)
+    bucket = buckets(ids, N_BUCKETS)
+    for b in range(N_BUCKETS):
+        workspace.write_parquet(settle_users(events.filter(pa.array(bucket == b))), CORPUS, "events", bucket_name(b))
+        workspace.write_parquet(BIOS.empty_table(), CORPUS, "users", bucket_name(b))
+    shards = text_shards(hashes, N_SHARDS)
+    for s in range(N_SHARDS):
+        mine = np.flatnonzero(shards == s)
+        vectors = rng.standard_normal((len(mine), dim), np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        write_shard(
+            workspace,
+            FINGERPRINT,
+            s,
+            n_buckets=N_BUCKETS,
+            needed_by=bucket[mine],
+            hashes=hashes.take(pa.array(mine)),
+            rows=np.arange(len(mine)),
+            vectors=vectors,
+            metadata={},
+        )
+    corpus = {"corpus_id": "benchmark", "n_buckets": N_BUCKETS, "last_event_us": int(at_us.max())}
+    workspace.write_manifest(corpus, CORPUS)
+    embeddings = {"corpus_id": "benchmark", "dim": dim, "fingerprint": FINGERPRINT, "encoder": "none"}
+    more = {"n_shards": N_SHARDS, "mean_vector": [0.0] * dim, "created_at": "2026"}
+    workspace.write_manifest({**embeddings, **more}, EMBEDDINGS, FINGERPRINT)
+
+
+def run_build(workspace: Workspace) -> dict[str, Any]:
+    """The candidate."""
+    return build(workspace, BuildOptions(fingerprint=FINGERPRINT, prior_weight=0.0))
+
+
+def run_floor(workspace: Workspace, bytes_out: int) -> None:
+    """Read the same files in as many tasks, touch every byte, and write as many bytes as the build does."""
+    arguments = {"uri": workspace.uri, "bytes_out": bytes_out // N_BUCKETS}
+    collect(
+        parts_of(range(N_BUCKETS)).map_batches(_floor_task, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
+    )
+
+
+def _floor_task(batch: dict[str, Any], *, uri: str, bytes_out: int) -> dict[str, Any]:
+    bucket, workspace = int(batch["part"][0]), Workspace(uri)
+    columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
+    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+    read, last = events.nbytes, b""
+    for shard in range(N_SHARDS):
+        batch_ = workspace.open_ipc(EMBEDDINGS, FINGERPRINT, f"shard-{shard:05d}.arrow").get_batch(bucket)
+        last = np.ascontiguousarray(matrix_of(batch_["vector"])).tobytes()  # a copy: mapped pages are really read
+        read += batch_.nbytes
+    block = last or b"\0"
+    with workspace.create("floor", bucket_name(bucket, "bin")) as sink:
+        for written in range(0, bytes_out, len(block)):
+            sink.write(block[: bytes_out - written])
+    return {"bucket": [bucket], "n_bytes": [read]}
+
+
+def run_map_groups(workspace: Workspace, dim: int) -> None:
+    """The idiom: the events with their vectors as a dataset, grouped by user, all decays and the state in numpy."""
+    decays = parse_decays("all", "30d")
+    dataset = parts_of(range(N_BUCKETS)).map_batches(
+        _joined, batch_size=1, batch_format="numpy", fn_kwargs={"uri": workspace.uri, "dim": dim}
+    )
+    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    grouped = dataset.groupby("user_id", num_partitions=N_BUCKETS).map_groups(
+        _one_user, batch_format="numpy", fn_kwargs={"decays": decays, "as_of_us": corpus["last_event_us"] + 1}
+    )
+    grouped.write_parquet(workspace.path("map_groups"))
+
+
+def _joined(batch: dict[str, Any], *, uri: str, dim: int) -> pa.Table:
+    bucket, workspace = int(batch["part"][0]), Workspace(uri)
+    events = workspace.read_parquet(
+        CORPUS, "events", bucket_name(bucket), columns=["user_id", "timestamp", "weight", "text_hash"]
+    )
+    shards = [
+        workspace.open_ipc(EMBEDDINGS, FINGERPRINT, f"shard-{s:05d}.arrow").get_batch(bucket) for s in range(N_SHARDS)
+    ]
+    vectors = pa.Table.from_batches(shards)
+    rows = pa.compute.index_in(events["text_hash"].combine_chunks(), value_set=vectors["text_hash"].combine_chunks())
+    matrix = matrix_of(vectors["vector"])[np.asarray(rows)]
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), dim)
+    at_us = events["timestamp"].cast(pa.int64())
+    return pa.table({"user_id": events["user_id"], "at_us": at_us, "weight": events["weight"], "vector": flat})
+
+
+def _one_user(group: dict[str, Any], *, decays: Any, as_of_us: int) -> dict[str, Any]:
+    vectors = np.stack(group["vector"]).astype(np.float32)
+    age_s = (as_of_us - group["at_us"]) / 1e6
+    out: dict[str, Any] = {"user_id": group["user_id"][:1]}
+    for decay in decays:
+        w = group["weight"] * decay.weights(age_s)
+        out[decay.kind] = ((w @ vectors) / np.abs(w).sum())[None].astype(np.float16)
+        out[f"{decay.kind}_mass"] = [np.abs(w).sum()]
+        out[f"{decay.kind}_n_effective"] = [np.abs(w).sum() ** 2 / (w**2).sum()]
+    out["state_at_us"], out["state_vectors"] = [group["at_us"]], [vectors.astype(np.float16).reshape(-1)]
+    return out
+
+
+def timed(function: Callable[[], Any]) -> float:
+    """Wall seconds."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def in_turn(runs: Mapping[str, Callable[[], Any]], rounds: int, tidy: Callable[[], None]) -> dict[str, list[float]]:
+    """Each candidate once a round, in turn, so that a slow minute of the machine hits all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for round_number in range(rounds):
+        for name, function in runs.items():
+            tidy()
+            seconds[name].append(round(timed(function), 3))
+            print(f"round={round_number} {name}={seconds[name][-1]}s", file=sys.stderr, flush=True)
+    return seconds
+
+
+@ray.remote(num_cpus=1)
+def peak_of_build(uri: str, bucket: int, arguments: dict[str, Any]) -> dict[str, float]:
+    """Build one bucket in a fresh worker: peak anonymous memory, which mapped files are not part of, in MiB."""
+    from jobs.build import _build_bucket
+
+    before = _anonymous_peak_mib()
+    _build_bucket({"part": [bucket]}, workspace_uri=uri, **arguments)
+    return {"before_mib": before, "peak_mib": _anonymous_peak_mib()}
+
+
+def _anonymous_peak_mib() -> float:
+    import resource
+
+    status = dict(
+        line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if line.count(":") == 1
+    )
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (peak_kb - int(status["RssFile"].split()[0]) - int(status["RssShmem"].split()[0])) / 1024
+
+
+def bench_speed(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Rounds of build, floor and map_groups in turn."""
+    workspace = Workspace(folder / "world")
+    make_world(workspace, args.events, args.users, args.dim, heavy=False)
+    outputs = [(SNAPSHOTS,), ("floor",), ("map_groups",)]
+
+    def tidy() -> None:
+        for output in outputs:
+            workspace.remove(*output)
+
+    with hold_ray(), ray_session():
+        run_build(workspace)  # warms workers and page cache; says how much is written
+        bytes_out = workspace.size_bytes(SNAPSHOTS)
+        runs: dict[str, Callable[[], Any]] = {
+            "build": lambda: run_build(workspace),
+            "floor": lambda: run_floor(workspace, bytes_out),
+        }
+        seconds = in_turn(runs, args.rounds, tidy)
+        slow = {"map_groups": lambda: run_map_groups(workspace, args.dim), "build": runs["build"]}
+        against = in_turn(slow, args.map_groups_rounds, tidy) if args.map_groups_rounds else {}
+    ratios = [b / f for b, f in zip(seconds["build"], seconds["floor"], strict=True)]
+    speedups = [g / b for g, b in zip(against.get("map_groups", []), against.get("build", []), strict=True)]
+    return {
+        "bytes_in": workspace.size_bytes(CORPUS, "events") + workspace.size_bytes(EMBEDDINGS),
+        "bytes_out": bytes_out,
+        "seconds": seconds,
+        "against_map_groups": against,
+        "events_per_s": round(args.events / statistics.median(seconds["build"])),
+        "build_over_floor_median": round(statistics.median(ratios), 2),
+        "speedup_over_map_groups_median": round(statistics.median(speedups), 1) if speedups else None,
+    }
+
+
+def bench_heavy(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Peak memory of the worker that builds the heaviest user's bucket, against a world without such a user."""
+    peaks = {}
+    for name, heavy in (("even", False), ("half_of_all_events_one_user", True)):
+        workspace = Workspace(folder / name)
+        make_world(workspace, args.events, args.users, args.dim, heavy=heavy)
+        bucket = int(buckets(pa.array(["u0000000"]), N_BUCKETS)[0])
+        from jobs.build import _spec
+
+        corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+        embeddings = workspace.require_manifest(EMBEDDINGS, FINGERPRINT, made_by="encode")
+        spec = _spec(BuildOptions(), corpus, embeddings)
+        arguments = {"snapshot": "heavy", "spec": spec.to_json(), "n_shards": N_SHARDS, "population": [0.0] * args.dim}
+        with ray_session():
+            peaks[name] = ray.get(peak_of_build.remote(workspace.uri, bucket, arguments))
+    return {
+        "peaks": peaks,
+        "ratio": round(peaks["half_of_all_events_one_user"]["peak_mib"] / peaks["even"]["peak_mib"], 2),
+    }
+
+
+def main() -> None:
+    """Parse flags, measure, print one JSON line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--events", type=int, default=2_000_000)
+    made.add_argument("--users", type=int, default=200_000)
+    made.add_argument("--dim", type=int, default=384)
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--map-groups-rounds", type=int, default=5)
+    made.add_argument("--heavy", action="store_true")
+    made.add_argument("--folder", help="where to make the world; default: a temporary folder, removed afterwards")
+    args = made.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    folder = Path(tempfile.mkdtemp(dir=args.folder))
+    try:
+        measured = bench_heavy(args, folder) if args.heavy else bench_speed(args, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    shape = {"events": args.events, "users": args.users, "dim": args.dim}
+    print(json.dumps({"benchmark": "build", **shape, **measured, "machine": machine()}))
+
+
+if __name__ == "__main__":
+    main()

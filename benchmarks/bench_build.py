@@ -179,7 +179,6 @@ def in_turn(runs: Mapping[str, Callable[[], Any]], rounds: int, tidy: Callable[[
     return seconds
 
 
-@ray.remote(num_cpus=1)
 def peak_of_build(uri: str, bucket: int, arguments: dict[str, Any]) -> dict[str, float]:
     """Build one bucket in a fresh worker: peak anonymous memory, which mapped files are not part of, in MiB."""
     from jobs.build import _build_bucket
@@ -246,7 +245,7 @@ def bench_heavy(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         spec = _spec(BuildOptions(), corpus, embeddings)
         arguments = {"snapshot": "heavy", "spec": spec.to_json(), "n_shards": N_SHARDS, "population": [0.0] * args.dim}
         with ray_session():
-            peaks[name] = ray.get(peak_of_build.remote(workspace.uri, bucket, arguments))
+            peaks[name] = ray.get(ray.remote(peak_of_build).remote(workspace.uri, bucket, arguments))
     return {
         "peaks": peaks,
         "ratio": round(peaks["half_of_all_events_one_user"]["peak_mib"] / peaks["even"]["peak_mib"], 2),

@@ -18,7 +18,7 @@ from ray.data import DataContext
 from dynprof import __version__
 from dynprof.errors import DynprofError
 
-__all__ = ["Stopwatch", "hold_ray", "parser", "print_summary", "ray_session", "run"]
+__all__ = ["Stopwatch", "deliberate", "hold_ray", "parser", "print_summary", "ray_session", "run"]
 
 LOG = logging.getLogger("dynprof")
 
@@ -44,10 +44,10 @@ def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequenc
         print("dynprof: interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
-        deliberate = _deliberate(error)
-        if deliberate is None:
+        expected = deliberate(error)
+        if expected is None:
             raise
-        print(f"dynprof: {type(deliberate).__name__}: {deliberate}", file=sys.stderr)  # noqa: T201
+        print(f"dynprof: {type(expected).__name__}: {expected}", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_USAGE)
     sys.exit(0)
 
@@ -99,6 +99,9 @@ def ray_session() -> Iterator[None]:
     """
     if not ray.is_initialized():
         local = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        if local and not LOG.isEnabledFor(logging.DEBUG):
+            # Every actor pool makes Ray's core print an error that is none (ray#53727); DEBUG shows all it says.
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray.init(logging_level=logging.ERROR, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local)
         _Session.started = True
     _configure_data()
@@ -131,7 +134,7 @@ def _configure_data() -> None:
     context.max_errored_blocks = 0  # a lost block would be lost data
 
 
-def _deliberate(error: BaseException | None) -> DynprofError | None:
+def deliberate(error: BaseException | None) -> DynprofError | None:
     """The deliberate error behind what Ray wrapped around it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from dynprof.errors import ConfigError
 from dynprof.workspace import Workspace
-from dynprof.world import WorldSpec, write_world
+from dynprof.world import WorldSpec, read_world, write_world
 from jobs import command
 
 __all__ = ["main"]
@@ -31,11 +31,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     flags = _parser().parse_args(argv)
     command.start_logging(flags.log_level)
     spec = WorldSpec(flags.users, flags.events, flags.seed, _parse_start(flags.start), flags.days)
-    watch = command.Stopwatch()
-    with watch.stage("generate"), tqdm(total=spec.n_events, unit=" events", unit_scale=True, disable=None) as bar:
-        manifest = write_world(
-            spec, Workspace(flags.out), rows_per_file=flags.rows_per_file, force=flags.force, on_events=bar.update
-        )
+    watch, folder = command.Stopwatch(), Workspace(flags.out)
+    before = None if flags.force else read_world(spec, folder, rows_per_file=flags.rows_per_file)
+    with watch.stage("generate"):
+        manifest = before or _write(spec, folder, flags)
     rows = manifest["rows"]
     LOG.info("job=generate out=%s events=%d users=%d items=%d", flags.out, rows["events"], rows["users"], rows["items"])
     return {
@@ -45,8 +44,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "users": rows["users"],
         "items": rows["items"],
         "seed": spec.seed,
+        "done_before": before is not None,
         "seconds": watch.seconds,
     }
+
+
+def _write(spec: WorldSpec, folder: Workspace, flags: argparse.Namespace) -> dict[str, Any]:
+    with tqdm(total=spec.n_events, unit=" events", unit_scale=True, disable=None) as bar:
+        return write_world(spec, folder, rows_per_file=flags.rows_per_file, force=flags.force, on_events=bar.update)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ from dynprof.world.truth import (
     truth_sudden,
 )
 
-__all__ = ["SCHEMAS", "prepare_folder", "write_world"]
+__all__ = ["SCHEMAS", "prepare_folder", "read_world", "write_world"]
 
 SCHEMAS = {
     "events": EVENT_COLUMNS,
@@ -104,23 +104,35 @@ class SplitParquet(AbstractContextManager["SplitParquet"]):
 
 
 def prepare_folder(folder: Workspace, *, force: bool) -> None:
-    """Make sure that a world can be written here.
+    """Make sure that a world can be written here; what a killed run left of one goes.
 
     Args:
         folder: May be absent.
         force: Remove the files of a world that is here; any other file stays.
 
     Raises:
-        WorkspaceError: The folder holds something, and `force` is False.
+        WorkspaceError: The folder holds something else than an unfinished world, and `force` is False.
     """
     found = folder.files() + folder.folders()
-    if found and not force:
+    unfinished = _MANIFEST not in found and all(_is_part_of_a_world(name) for name in found)
+    if found and not force and not unfinished:
         raise WorkspaceError(
             f"{folder.uri}: expected an absent or empty folder, found {len(found)} entries such as {found[0]!r}. "
             "Choose another folder, or replace the world in it with --force; files that are no part of a world stay."
         )
     for name in (n for n in found if _is_part_of_a_world(n)):
         folder.remove(name)
+
+
+def read_world(spec: WorldSpec, folder: Workspace, *, rows_per_file: int) -> dict[str, Any] | None:
+    """What `world.json` holds when exactly this world is there, finished; else None."""
+    if not folder.exists(_MANIFEST):
+        return None
+    with folder.filesystem.open_input_stream(folder.path(_MANIFEST)) as source:
+        manifest: dict[str, Any] = json.loads(source.read())
+    expected = (__version__, json.loads(json.dumps(spec.to_dict())), rows_per_file)
+    found = (manifest.get("dynprof_version"), manifest.get("spec"), manifest.get("rows_per_file"))
+    return manifest if found == expected else None
 
 
 def write_world(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.workspace import Workspace
-from dynprof.world import World, WorldSpec, write_world
+from dynprof.world import World, WorldSpec, read_world, write_world
 from dynprof.world.files import SCHEMAS, SplitParquet
 from jobs import command, generate
 
@@ -155,3 +155,15 @@ def test_a_wrong_flag_is_one_line_on_stderr_and_exit_code_two(
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not (tmp_path / "w").exists()
+
+
+def test_the_same_world_is_recognised_and_an_unfinished_one_made_again(tmp_path: Path) -> None:
+    spec, folder = WorldSpec(n_users=5, n_events=50, seed=1), Workspace(tmp_path)
+    made = write_world(spec, folder, rows_per_file=20)
+    assert read_world(spec, folder, rows_per_file=20) == json.loads(json.dumps(made))
+    assert read_world(WorldSpec(n_users=5, n_events=50, seed=2), folder, rows_per_file=20) is None
+    assert read_world(spec, folder, rows_per_file=30) is None
+    (tmp_path / "world.json").unlink()  # as a killed run leaves it
+    assert read_world(spec, folder, rows_per_file=20) is None
+    write_world(spec, folder, rows_per_file=50)
+    assert folder.files(suffix=".parquet") == sorted(f"{name}-00000.parquet" for name in made["rows"])

@@ -23,7 +23,8 @@ class Profiles:
     """Profiles of n users as of one time.
 
     Attributes:
-        vectors: (n, dim) float32, (sum w e + kappa prior) / (sum |w| + kappa); 0 where that is 0 / 0. Norm <= 1.
+        vectors: (n, dim) float32, (sum w e + kappa prior) / (sum |w| + kappa); norm <= 1. 0 where the divisor is
+            0, or below the least float32, 1e-45: about 150 half-lives idle without a prior.
         mass: (n,) sum |w|.
         n_effective: (n,) (sum |w|)^2 / sum w^2: how many equal events would carry the same information; 0 for none.
         error_bound: (n,) bound on the length of `vectors` minus the exact ones; 0 on the exact path.
@@ -66,13 +67,15 @@ def shrink(
     """
     mass, square_mass = np.maximum(mass, 0.0), np.maximum(square_mass, 0.0)
     total = mass + prior_weight
-    scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    faint = total < np.finfo(np.float32).tiny  # 1 / total is no float32 any more
+    scale = np.divide(1.0, total, out=np.zeros_like(total), where=total >= np.finfo(np.float32).smallest_subnormal)
     vectors = np.add(sums, np.multiply(prior, prior_weight, dtype=np.float32), dtype=np.float32)
-    vectors *= scale[..., None].astype(np.float32)
+    vectors *= np.where(faint, 1.0, scale)[..., None].astype(np.float32)
+    vectors[faint] *= scale[faint, None]
     n_effective = np.divide(mass**2, square_mass, out=np.zeros_like(mass), where=square_mass > 0)
     # |p' - p| <= (|sums' - sums| + |p| |mass' - mass|) / (mass' + kappa). The true p lies in the unit ball, so pulling
     # p' back into it only brings the two closer, and they are at most 2 apart.
-    if sum_error.any():
+    if sum_error.any() or faint.any():
         vectors /= np.maximum(1.0, np.linalg.norm(vectors, axis=-1, keepdims=True))
     bound = np.where(sum_error > 0, 2.0, 0.0)
     np.divide(2 * sum_error, total, out=bound, where=(sum_error > 0) & (total > 0))

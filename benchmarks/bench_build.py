@@ -1,7 +1,8 @@
-"""Building profiles: dynprof's build against `groupby().map_groups`, and against the floor of only reading and writing.
+"""Building profiles: dynprof's build against `groupby().map_groups`, and against two floors of reading and writing.
 
-The limit is the disk and memory traffic: the vectors must be read once, profiles and states written once. The floor
-does exactly that with the same files, the same number of tasks and nothing between.
+The limit is the traffic: the vectors must be read once, profiles and states written once. `floor_bytes` does that with
+the same files and as many tasks, and writes plain bytes; `floor_formats` writes tables of the build's size in the
+build's formats (Parquet for profiles, Arrow for states), with what it read as their content and nothing computed.
 
     python benchmarks/bench_build.py --events 2000000 --users 200000 --dim 384 --rounds 5
     python benchmarks/bench_build.py --heavy        # one user with half of all events, beside the same without
@@ -16,26 +17,31 @@ import json
 import logging
 import shutil
 import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import ray
 
 from benchmarks.machine import machine
+from benchmarks.rounds import in_turn
+from dynprof.build import BuiltBucket
 from dynprof.corpus import CORPUS, settle_users
-from dynprof.embeddings import EMBEDDINGS, write_shard
+from dynprof.embeddings import EMBEDDINGS, read_bucket, write_shard
+from dynprof.event_list import EventList
 from dynprof.keys import buckets, text_hashes, text_shards
-from dynprof.schema import BIOS, EVENTS
+from dynprof.schema import BIOS, EVENTS, TIMESTAMP, profiles_schema
 from dynprof.snapshot import SNAPSHOTS, bucket_name, parse_decays
-from dynprof.vectors import matrix_of
+from dynprof.state import ProfileStates
+from dynprof.state_io import states_to_batch
+from dynprof.vectors import matrix_of, vector_array
 from dynprof.workspace import Workspace
-from jobs.build import BuildOptions, build
+from jobs.build import BuildOptions, build, build_one_bucket, snapshot_spec, write_bucket
 from jobs.command import hold_ray, ray_session
 from jobs.stages import collect, parts_of
 
@@ -95,28 +101,57 @@ def run_build(workspace: Workspace) -> dict[str, Any]:
     return build(workspace, BuildOptions(fingerprint=FINGERPRINT, prior_weight=0.0))
 
 
-def run_floor(workspace: Workspace, bytes_out: int) -> None:
-    """Read the same files in as many tasks, touch every byte, and write as many bytes as the build does."""
-    arguments = {"uri": workspace.uri, "bytes_out": bytes_out // N_BUCKETS}
-    collect(
-        parts_of(range(N_BUCKETS)).map_batches(_floor_task, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
-    )
+def run_floor(workspace: Workspace, task: Callable[..., Any], **arguments: Any) -> None:
+    """One task a bucket, as the build has."""
+    kwargs = {"uri": workspace.uri, **arguments}
+    collect(parts_of(range(N_BUCKETS)).map_batches(task, batch_size=1, batch_format="numpy", fn_kwargs=kwargs))
 
 
-def _floor_task(batch: dict[str, Any], *, uri: str, bytes_out: int) -> dict[str, Any]:
-    bucket, workspace = int(batch["part"][0]), Workspace(uri)
+def _read(workspace: Workspace, bucket: int) -> tuple[pa.Table, npt.NDArray[np.float16]]:
+    """A bucket's events and vectors; copied, so that mapped pages are really read."""
     columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
     events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
-    read, last = events.nbytes, b""
-    for shard in range(N_SHARDS):
-        batch_ = workspace.open_ipc(EMBEDDINGS, FINGERPRINT, f"shard-{shard:05d}.arrow").get_batch(bucket)
-        last = np.ascontiguousarray(matrix_of(batch_["vector"])).tobytes()  # a copy: mapped pages are really read
-        read += batch_.nbytes
-    block = last or b"\0"
+    chunks = read_bucket(workspace, FINGERPRINT, bucket, N_SHARDS)
+    return events, np.concatenate([chunk.vectors for chunk in chunks])
+
+
+def floor_bytes(batch: dict[str, Any], *, uri: str, bytes_out: int) -> dict[str, Any]:
+    """Write as many bytes as the build does."""
+    bucket, workspace = int(batch["part"][0]), Workspace(uri)
+    events, vectors = _read(workspace, bucket)
+    block = vectors.tobytes()
     with workspace.create("floor", bucket_name(bucket, "bin")) as sink:
         for written in range(0, bytes_out, len(block)):
             sink.write(block[: bytes_out - written])
-    return {"bucket": [bucket], "n_bytes": [read]}
+    return {"bucket": [bucket], "n_bytes": [events.nbytes + len(block)]}
+
+
+def floor_formats(batch: dict[str, Any], *, uri: str) -> dict[str, Any]:
+    """Write tables of the build's shape, through the build's own writers."""
+    bucket, workspace = int(batch["part"][0]), Workspace(uri)
+    events, vectors = _read(workspace, bucket)
+    ids = pa.compute.unique(events["user_id"])
+    n_users, dim, decays = len(ids), vectors.shape[1], parse_decays("all", "30d")
+    n = n_users * len(decays)
+    numbers = pa.array(np.zeros(n))
+    columns = [
+        ids.take(pa.array(np.repeat(np.arange(n_users), len(decays)))),
+        pa.array([d.kind for d in decays] * n_users),
+        numbers,
+        vector_array(np.resize(vectors, (n, dim))),
+        numbers,
+        numbers,
+        pa.array(np.zeros(n, np.int64)),
+        pa.nulls(n, TIMESTAMP),
+    ]
+    users = np.sort(np.arange(len(vectors)) % n_users)
+    at_us, weights = np.zeros(len(vectors), np.int64), np.ones(len(vectors))
+    states = replace(ProfileStates.empty(n_users, dim), events=EventList(users, at_us, weights, vectors))
+    none = np.zeros((n_users, dim), np.float16)
+    batch_of_states = states_to_batch(states, ids, none, np.zeros(n_users, np.bool_))
+    built = BuiltBucket(pa.Table.from_arrays(columns, schema=profiles_schema(dim)), batch_of_states)
+    write_bucket(workspace, "floor", bucket, dim, iter([built]), {})
+    return {"bucket": [bucket]}
 
 
 def run_map_groups(workspace: Workspace, dim: int) -> None:
@@ -161,30 +196,10 @@ def _one_user(group: dict[str, Any], *, decays: Any, as_of_us: int) -> dict[str,
     return out
 
 
-def timed(function: Callable[[], Any]) -> float:
-    """Wall seconds."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
-def in_turn(runs: Mapping[str, Callable[[], Any]], rounds: int, tidy: Callable[[], None]) -> dict[str, list[float]]:
-    """Each candidate once a round, in turn, so that a slow minute of the machine hits all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for round_number in range(rounds):
-        for name, function in runs.items():
-            tidy()
-            seconds[name].append(round(timed(function), 3))
-            print(f"round={round_number} {name}={seconds[name][-1]}s", file=sys.stderr, flush=True)
-    return seconds
-
-
 def peak_of_build(uri: str, bucket: int, arguments: dict[str, Any]) -> dict[str, float]:
     """Build one bucket in a fresh worker: peak anonymous memory, which mapped files are not part of, in MiB."""
-    from jobs.build import _build_bucket
-
     before = _anonymous_peak_mib()
-    _build_bucket({"part": [bucket]}, workspace_uri=uri, **arguments)
+    build_one_bucket({"part": [bucket]}, workspace_uri=uri, **arguments)
     return {"before_mib": before, "peak_mib": _anonymous_peak_mib()}
 
 
@@ -213,12 +228,16 @@ def bench_speed(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         bytes_out = workspace.size_bytes(SNAPSHOTS)
         runs: dict[str, Callable[[], Any]] = {
             "build": lambda: run_build(workspace),
-            "floor": lambda: run_floor(workspace, bytes_out),
+            "floor_bytes": lambda: run_floor(workspace, floor_bytes, bytes_out=bytes_out // N_BUCKETS),
+            "floor_formats": lambda: run_floor(workspace, floor_formats),
         }
-        seconds = in_turn(runs, args.rounds, tidy)
+        seconds = in_turn(runs, args.rounds, before_each=tidy)
         slow = {"map_groups": lambda: run_map_groups(workspace, args.dim), "build": runs["build"]}
-        against = in_turn(slow, args.map_groups_rounds, tidy) if args.map_groups_rounds else {}
-    ratios = [b / f for b, f in zip(seconds["build"], seconds["floor"], strict=True)]
+        against = in_turn(slow, args.map_groups_rounds, before_each=tidy) if args.map_groups_rounds else {}
+    over = {
+        floor: [b / f for b, f in zip(seconds["build"], seconds[floor], strict=True)]
+        for floor in ("floor_bytes", "floor_formats")
+    }
     speedups = [g / b for g, b in zip(against.get("map_groups", []), against.get("build", []), strict=True)]
     return {
         "bytes_in": workspace.size_bytes(CORPUS, "events") + workspace.size_bytes(EMBEDDINGS),
@@ -226,7 +245,7 @@ def bench_speed(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "seconds": seconds,
         "against_map_groups": against,
         "events_per_s": round(args.events / statistics.median(seconds["build"])),
-        "build_over_floor_median": round(statistics.median(ratios), 2),
+        "build_over_floor_median": {floor: round(statistics.median(ratios), 2) for floor, ratios in over.items()},
         "speedup_over_map_groups_median": round(statistics.median(speedups), 1) if speedups else None,
     }
 
@@ -238,11 +257,9 @@ def bench_heavy(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         workspace = Workspace(folder / name)
         make_world(workspace, args.events, args.users, args.dim, heavy=heavy)
         bucket = int(buckets(pa.array(["u0000000"]), N_BUCKETS)[0])
-        from jobs.build import _spec
-
         corpus = workspace.require_manifest(CORPUS, made_by="ingest")
         embeddings = workspace.require_manifest(EMBEDDINGS, FINGERPRINT, made_by="encode")
-        spec = _spec(BuildOptions(), corpus, embeddings)
+        spec = snapshot_spec(BuildOptions(), corpus, embeddings)
         arguments = {"snapshot": "heavy", "spec": spec.to_json(), "n_shards": N_SHARDS, "population": [0.0] * args.dim}
         with ray_session():
             peaks[name] = ray.get(ray.remote(peak_of_build).remote(workspace.uri, bucket, arguments))

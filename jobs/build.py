@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +17,13 @@ from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES, activity_table
 from dynprof.build import BucketEvents, BuiltBucket, build_bucket
 from dynprof.corpus import CORPUS
-from dynprof.duration import Duration
+from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS, latest_fingerprint, read_bucket
 from dynprof.errors import ConfigError, FingerprintError
 from dynprof.schema import profiles_schema, states_schema
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
+    DEFAULT_TYPE_WEIGHTS,
     SNAPSHOTS,
     SnapshotSpec,
     bucket_name,
@@ -34,7 +35,7 @@ from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.stages import collect, parts_of
 
-__all__ = ["BuildOptions", "build"]
+__all__ = ["BuildOptions", "build", "build_one_bucket", "snapshot_spec", "write_bucket"]
 
 LOG = logging.getLogger("dynprof.build")
 
@@ -48,21 +49,26 @@ class BuildOptions:
 
     Attributes:
         fingerprint: Of the embeddings to sum; None takes the newest.
-        decays: Comma-separated kinds, or `all`.
-        half_life: Of every decay.
-        as_of: ISO 8601; None is one microsecond after the last event.
+        decays: One profile a user each.
+        as_of_us: Microseconds since 1970; None is one microsecond after the last event.
         type_weights: Weight of an event by its type.
-        prior_weight: kappa >= 0.
+        prior_weight: kappa, finite and >= 0.
         activity: Build the activity block too.
+
+    Raises:
+        ConfigError: `prior_weight` out of its range.
     """
 
     fingerprint: str | None = None
-    decays: str = "all"
-    half_life: Duration = "30d"
-    as_of: str | None = None
-    type_weights: Mapping[str, float] | None = None
+    decays: tuple[Decay, ...] = parse_decays("all", "30d")
+    as_of_us: int | None = None
+    type_weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TYPE_WEIGHTS))
     prior_weight: float = DEFAULT_PRIOR_WEIGHT
     activity: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prior_weight < np.inf:
+            raise ConfigError(f"--prior-weight: expected a number >= 0, found {self.prior_weight!r}.")
 
     def of(self, fingerprint: str) -> BuildOptions:
         """The same for the embeddings of one fingerprint."""
@@ -88,7 +94,7 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
             f"found those of {embeddings['corpus_id']}. "
             "Run `python -m jobs.encode` again: what it knows is not encoded twice."
         )
-    spec = _spec(options, corpus, embeddings)
+    spec = snapshot_spec(options, corpus, embeddings)
     name = spec.name(corpus["corpus_id"])
     manifest = workspace.read_manifest(SNAPSHOTS, name)
     if manifest is not None:
@@ -106,7 +112,9 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
             "population": embeddings["mean_vector"],
         }
         with ray_session():
-            collect(parts_of(todo).map_batches(_build_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
+            collect(
+                parts_of(todo).map_batches(build_one_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
+            )
     described = _describe(workspace, name, spec, corpus, embeddings)
     workspace.write_manifest(described, SNAPSHOTS, name)
     return {**described, "snapshot": name, "done_before": False}
@@ -134,22 +142,23 @@ def _describe(
     }
 
 
-def _spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]) -> SnapshotSpec:
-    if not 0 <= options.prior_weight < np.inf:
-        raise ConfigError(f"--prior-weight: expected a number >= 0, found {options.prior_weight!r}.")
-    if options.as_of is not None:
-        as_of_us = parse_time_us(options.as_of, name="--as-of")
-    else:
-        last_us = corpus["last_event_us"]
+def snapshot_spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]) -> SnapshotSpec:
+    """What the profiles mean, from the flags and from what the manifests know."""
+    as_of_us, last_us = options.as_of_us, corpus["last_event_us"]
+    if as_of_us is None:
         as_of_us = 0 if last_us is None else last_us + 1
-    weights = parse_type_weights(None) if options.type_weights is None else options.type_weights
-    decays = parse_decays(options.decays, options.half_life)
     return SnapshotSpec(
-        embeddings["fingerprint"], embeddings["dim"], as_of_us, decays, weights, options.prior_weight, options.activity
+        embeddings["fingerprint"],
+        embeddings["dim"],
+        as_of_us,
+        options.decays,
+        options.type_weights,
+        options.prior_weight,
+        options.activity,
     )
 
 
-def _build_bucket(
+def build_one_bucket(
     batch: dict[str, Any],
     *,
     workspace_uri: str,
@@ -177,11 +186,11 @@ def _build_bucket(
             yield build_bucket(part, chunks, meaning, n_shards=n_shards, population=mean)
 
     counts = {"n_users": len(selected.user_ids), "n_events": len(selected.users)}
-    _write(workspace, snapshot, bucket, meaning.dim, passes(), counts)
+    write_bucket(workspace, snapshot, bucket, meaning.dim, passes(), counts)
     return {"bucket": [bucket], **{k: [v] for k, v in counts.items()}}
 
 
-def _write(
+def write_bucket(
     workspace: Workspace, snapshot: str, bucket: int, dim: int, passes: Iterator[BuiltBucket], counts: Mapping[str, int]
 ) -> None:
     """Both tables of a bucket as the passes come; the states' file last, as the sign that the bucket is done."""
@@ -219,9 +228,8 @@ def options_from(args: argparse.Namespace, *, fingerprint: str | None = None) ->
     """The flags of `add_flags` as options."""
     return BuildOptions(
         fingerprint,
-        args.decays,
-        args.half_life,
-        args.as_of,
+        parse_decays(args.decays, args.half_life),
+        None if args.as_of is None else parse_time_us(args.as_of, name="--as-of"),
         parse_type_weights(args.weights),
         args.prior_weight,
         args.activity,

@@ -20,7 +20,7 @@ from ray.data import ActorPoolStrategy
 
 from dynprof.corpus import CORPUS
 from dynprof.embeddings import EMBEDDINGS, shard_name, write_shard
-from dynprof.encoders import encoder_identity
+from dynprof.encoders import EncoderIdentity, encoder_identity
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.encode_tasks import ShardEncoder, texts_of_bucket
@@ -69,13 +69,7 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
         WorkspaceError: No finished corpus.
     """
     corpus = workspace.require_manifest(CORPUS, made_by="ingest")
-    identity = encoder_identity(
-        options.encoder,
-        revision=options.revision,
-        precision=options.precision,
-        device=options.device,
-        trust_remote_code=options.trust_remote_code,
-    )
+    identity = identify(options)
     folder = (EMBEDDINGS, identity.fingerprint)
     manifest = workspace.read_manifest(*folder)
     if manifest is not None and manifest["corpus_id"] == corpus["corpus_id"]:
@@ -104,13 +98,34 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
     return {**described, "done_before": False, "n_encoded_now": sum(row["n_encoded"] for row in made)}
 
 
+def identify(options: EncodeOptions) -> EncoderIdentity:
+    """What the encoder is, without loading it: finds and hashes its files.
+
+    Raises:
+        ConfigError: A flag that means nothing.
+        ModelNotFoundError: No weights.
+    """
+    return encoder_identity(
+        options.encoder,
+        revision=options.revision,
+        precision=options.precision,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+    )
+
+
 def _choose_shards(corpus: dict[str, Any]) -> int:
     wanted = (corpus["n_events_with_text"] + corpus["n_bios"]) / _TEXTS_PER_SHARD
     return int(np.clip(2 ** np.ceil(np.log2(max(1.0, wanted))), 1, _MOST_SHARDS))
 
 
 def _encode_shards(
-    workspace: Workspace, options: EncodeOptions, identity: Any, corpus: dict[str, Any], n_shards: int, done: set[int]
+    workspace: Workspace,
+    options: EncodeOptions,
+    identity: EncoderIdentity,
+    corpus: dict[str, Any],
+    n_shards: int,
+    done: set[int],
 ) -> list[dict[str, Any]]:
     with ray_session():
         texts = parts_of(range(corpus["n_buckets"])).map_batches(
@@ -161,7 +176,9 @@ def _actor_plan(options: EncodeOptions) -> tuple[ActorPoolStrategy, dict[str, fl
     return pool, {"num_cpus": max(0.5, threads - 1)}, threads
 
 
-def _finish_shards(workspace: Workspace, identity: Any, corpus: dict[str, Any], n_shards: int) -> dict[str, Any]:
+def _finish_shards(
+    workspace: Workspace, identity: EncoderIdentity, corpus: dict[str, Any], n_shards: int
+) -> dict[str, Any]:
     """Empty shards for those without a text, and the totals of all: counts and the mean vector."""
     n_texts, vector_sum = 0, np.zeros(identity.dim)
     present = set(workspace.files(EMBEDDINGS, identity.fingerprint, suffix=".arrow"))

@@ -197,6 +197,9 @@ def add_flags(made: argparse.ArgumentParser) -> None:
 
 def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> EvaluateOptions:
     """The flags of `add_flags` and those of the decays, which `jobs.build` has too, as options."""
+    metrics = tuple(m.strip() for m in args.metrics.split(","))
+    for name in metrics:
+        metric(name)
     return EvaluateOptions(
         encoder=encoder,
         decays=args.decays,
@@ -207,7 +210,7 @@ def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> Eva
         max_events=args.max_events,
         include_seen=args.include_seen,
         seed=args.seed,
-        metrics=tuple(m.strip() for m in args.metrics.split(",")),
+        metrics=metrics,
     )
 
 

@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     # All flags are read before anything runs: a typo must not cost an hour.
     reading, encoding = ingest.options_from(args), encode.options_from(args)
     building, judging = build.options_from(args), evaluate.options_from(args)
+    encode.identify(encoding)
     workspace, watch = Workspace(args.workspace), Stopwatch()
     summary: dict[str, Any] = {"job": "pipeline", "workspace": args.workspace}
     with hold_ray():

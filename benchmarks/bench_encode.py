@@ -1,0 +1,133 @@
+"""Encoding in the pipeline against the same encoder in a bare loop, on the same texts.
+
+The limit is the matrix product: a token costs 2 x (parameters of the transformer) floating-point operations, and the
+ceiling is how many the machine does in a bare product of MiniLM's shapes, measured in the same round.
+
+    python -m benchmarks.bench_encode --events posts.parquet --texts 50000 --rounds 5
+
+Without --events a generated world is used. Prints one JSON line; progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchmarks.machine import machine
+from benchmarks.rounds import in_turn
+from dynprof.corpus import CORPUS
+from dynprof.embeddings import EMBEDDINGS
+from dynprof.encoders import load_encoder
+from dynprof.workspace import Workspace
+from dynprof.world import WorldSpec, write_world
+from jobs.command import hold_ray, ray_session
+from jobs.encode import EncodeOptions, encode
+from jobs.ingest import IngestOptions, ingest
+
+_PRODUCT_SHAPE = (2048, 384, 1536)
+_PRODUCTS = 400
+
+
+def make_corpus(folder: Path, events: str | None, n_texts: int) -> tuple[Workspace, list[str]]:
+    """A corpus of about `n_texts` events, and its distinct texts."""
+    if events is None:
+        write_world(WorldSpec(n_users=max(10, n_texts // 50), n_events=n_texts), Workspace(folder / "world"))
+        events = str(folder / "world" / "events*")
+    else:
+        rows = pq.read_table(events)
+        step = max(1, len(rows) // n_texts)
+        pq.write_table(rows.take(pa.array(range(0, len(rows), step))), folder / "events.parquet")
+        events = str(folder / "events.parquet")
+    workspace = Workspace(folder / "workspace")
+    ingest(workspace, IngestOptions((events,)))
+    tables = [
+        workspace.read_parquet(CORPUS, "events", name, columns=["text_hash", "text"])
+        for name in workspace.files(CORPUS, "events")
+    ]
+    texts = pa.concat_tables(tables).filter(pc.field("text_hash").is_valid())
+    hashes = texts["text_hash"].combine_chunks()
+    first = pc.index_in(pc.unique(hashes), value_set=hashes)
+    return workspace, texts["text"].combine_chunks().take(first).to_pylist()
+
+
+def count_tokens(texts: list[str]) -> int:
+    """Tokens of MiniLM, special ones included, as the encoder sees the texts."""
+    from tokenizers import Tokenizer
+
+    from dynprof.encoders.weights import find_model
+    from dynprof.text import prepare_texts
+
+    tokenizer = Tokenizer.from_file(str(Path(find_model("minilm").path) / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.no_padding()
+    encoded = tokenizer.encode_batch(prepare_texts(pa.array(texts)).to_pylist())
+    return sum(len(e.ids) for e in encoded)
+
+
+def products() -> None:
+    """`_PRODUCTS` bfloat16 products of the shape of MiniLM's widest layer."""
+    import torch
+
+    n, k, m = _PRODUCT_SHAPE
+    a, b = torch.randn(n, k, dtype=torch.bfloat16), torch.randn(k, m, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        for _ in range(_PRODUCTS):
+            a @ b
+
+
+def main() -> None:
+    """Parse flags, measure, print one JSON line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--events", help="Parquet with user_id, timestamp, text")
+    made.add_argument("--texts", type=int, default=50_000)
+    made.add_argument("--rounds", type=int, default=5)
+    args = made.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    threads = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder, hold_ray(), ray_session():
+        workspace, texts = make_corpus(Path(folder), args.events, args.texts)
+        encoder = load_encoder("minilm", threads=threads)
+        seconds = in_turn(
+            {
+                "bare": lambda: encoder.encode(texts),
+                "pipeline": lambda: encode(workspace, EncodeOptions("minilm")),
+                "products": products,
+            },
+            args.rounds,
+            before_each=lambda: workspace.remove(EMBEDDINGS),
+        )
+    print(json.dumps({"benchmark": "encode", **report(seconds, texts), "machine": machine()}))
+
+
+def report(seconds: dict[str, list[float]], texts: list[str]) -> dict[str, Any]:
+    """Rates, the ratio round by round, and the share of the ceiling."""
+    n, k, m = _PRODUCT_SHAPE
+    ceiling = 2 * n * k * m * _PRODUCTS / statistics.median(seconds["products"])
+    n_tokens = count_tokens(texts)
+    flop_per_token = 2 * 6 * (4 * 384 * 384 + 2 * 384 * 1536)  # MiniLM's six layers, attention scores left out
+    bare = statistics.median(seconds["bare"])
+    ratios = [b / p for b, p in zip(seconds["bare"], seconds["pipeline"], strict=True)]
+    return {
+        "texts": len(texts),
+        "tokens_per_text": round(n_tokens / len(texts), 1),
+        "seconds": seconds,
+        "bare_texts_per_s": round(len(texts) / bare),
+        "pipeline_texts_per_s": round(len(texts) / statistics.median(seconds["pipeline"])),
+        "pipeline_over_bare_median": round(statistics.median(ratios), 3),
+        "ceiling_gflop_per_s": round(ceiling / 1e9),
+        "bare_share_of_ceiling": round(n_tokens * flop_per_token / bare / ceiling, 2),
+    }
+
+
+if __name__ == "__main__":
+    main()

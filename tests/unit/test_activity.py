@@ -57,6 +57,13 @@ def test_a_user_active_every_day_has_a_share_of_one_also_at_midnight(as_of_us):
     assert block(rows, "ann", as_of_us)["active_day_share"] == 1
 
 
+@pytest.mark.parametrize("days", [1, 7, 30, 365])
+def test_an_event_exactly_as_old_as_a_window_is_in_it(days):
+    name = f"per_day_last_{days}d"
+    assert block([("ann", AS_OF_US - days * DAY_US, "post")], "ann")[name] == pytest.approx(1 / days)
+    assert block([("ann", AS_OF_US - days * DAY_US - 1, "post")], "ann")[name] == 0
+
+
 rows = st.lists(
     st.tuples(
         st.sampled_from(["ann", "bob", "cyd"]),

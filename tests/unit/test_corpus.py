@@ -123,6 +123,14 @@ def test_the_earliest_of_several_events_with_one_id_wins_whichever_comes_first()
         assert items["e"]["n_events"] == 1
 
 
+def test_an_id_that_a_source_gives_to_events_of_two_items_counts_once_for_its_user():
+    rows = [event(event_id="e", item_id=item, timestamp=t, text=item) for t, item in ((2, "i"), (1, "j"), (3, "k"))]
+    assert len(set(buckets(pa.array(["i", "j", "k"]), N_BUCKETS))) > 1
+    for order in (rows, rows[::-1]):
+        _, events = settle(mix(order))
+        assert events.select(["event_id", "item_id"]).to_pylist() == [{"event_id": "e", "item_id": "j"}]
+
+
 def test_two_likes_of_one_item_by_one_user_are_two_events_unless_they_are_the_same():
     like = event(event_type="like", item_id="i")
     items, events = resolve([like, {**like, "timestamp": 2}, like])

@@ -96,9 +96,10 @@ def test_only_a_leading_retweet_mark_goes(text, prepared):
         "שלום עולם",
         "नमस्\u200dते",
         "a_b* [c](d)",
+        "x² ﬁn ½ ①",
     ],
 )
-def test_mentions_tags_emoji_case_punctuation_and_joiners_stay(text):
+def test_mentions_tags_emoji_case_punctuation_joiners_and_compatibility_letters_stay(text):
     assert prepare(text) == text
 
 

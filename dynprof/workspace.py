@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ import pyarrow.parquet as pq
 from dynprof.errors import ConfigError, DynprofError, WorkspaceError
 
 __all__ = ["FORMAT_VERSION", "Workspace", "resolve_filesystem"]
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}-.+")
 
 FORMAT_VERSION = 1
 """Version of the formats in docs/formats.md; a manifest of another version is refused."""
@@ -105,6 +108,13 @@ class Workspace:
         below = self.filesystem.get_file_info(pafs.FileSelector(info.path, recursive=True))
         return sum(int(i.size or 0) for i in below)
 
+    def sweep(self, *parts: str) -> None:
+        """Delete the half-written files that a killed job left directly in a folder. Not while a job writes there."""
+        selector = pafs.FileSelector(self.path(*parts), allow_not_found=True)
+        for info in self.filesystem.get_file_info(selector):
+            if info.type == pafs.FileType.File and _TEMPORARY.fullmatch(info.base_name):
+                self.filesystem.delete_file(info.path)
+
     def remove(self, *parts: str) -> None:
         """Delete a file or a folder with all it holds; nothing happens when it is not there.
 
@@ -150,7 +160,7 @@ class Workspace:
         self, table: pa.Table, *parts: str, metadata: Mapping[str, Any] | None = None, **options: Any
     ) -> None:
         """Write one Parquet file; `metadata` lands as JSON under the key `dynprof` of the schema."""
-        settings: dict[str, Any] = {"compression": "zstd", "compression_level": 1, **options}
+        settings: dict[str, Any] = options or {"compression": "zstd", "compression_level": 1}
         if metadata is not None:
             table = table.replace_schema_metadata({"dynprof": json.dumps(metadata)})
         with self.create(*parts) as sink:

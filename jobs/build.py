@@ -100,6 +100,8 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     if manifest is not None:
         LOG.info("snapshot=%s finished before, nothing to do", name)
         return {**manifest, "snapshot": name, "done_before": True}
+    for table in ("profiles", "states", "activity"):
+        workspace.sweep(SNAPSHOTS, name, table)
     done = set(workspace.files(SNAPSHOTS, name, "states"))  # the last file that a bucket writes
     todo = [b for b in range(corpus["n_buckets"]) if bucket_name(b, "arrow") not in done]
     LOG.info("snapshot=%s buckets=%d done=%d", name, corpus["n_buckets"], len(done))

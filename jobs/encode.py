@@ -76,6 +76,7 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
         LOG.info("fingerprint=%s finished before, nothing to do", identity.fingerprint)
         return {**manifest, "done_before": True, "n_encoded_now": 0}
     workspace.remove(*folder, "manifest.json")
+    workspace.sweep(*folder)
     written = {name: workspace.ipc_metadata(*folder, name) for name in workspace.files(*folder, suffix=".arrow")}
     n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus))
     done = {m["shard"] for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}

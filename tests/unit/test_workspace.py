@@ -235,3 +235,12 @@ def test_a_workspace_travels_by_its_address(tmp_path, monkeypatch):
 def test_an_address_of_an_unknown_kind_is_refused_with_what_to_write():
     with pytest.raises(ConfigError, match=r"ftp://host/folder: expected a path or a URI such as s3://"):
         resolve_filesystem("ftp://host/folder")
+
+
+def test_a_sweep_takes_what_a_killed_job_left_and_nothing_else(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for name in (".0123456789abcdef0123456789abcdef-shard.arrow", "shard.arrow", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    workspace.sweep()
+    workspace.sweep("no such folder")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "shard.arrow"]

@@ -34,9 +34,9 @@ from dynprof.build import BuiltBucket
 from dynprof.corpus import CORPUS, settle_users
 from dynprof.embeddings import EMBEDDINGS, read_bucket, write_shard
 from dynprof.event_list import EventList
-from dynprof.keys import buckets, text_hashes, text_shards
+from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
 from dynprof.schema import BIOS, EVENTS, TIMESTAMP, profiles_schema
-from dynprof.snapshot import SNAPSHOTS, bucket_name, parse_decays
+from dynprof.snapshot import SNAPSHOTS, parse_decays
 from dynprof.state import ProfileStates
 from dynprof.state_io import states_to_batch
 from dynprof.vectors import matrix_of, vector_array

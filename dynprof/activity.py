@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from dynprof.duration import SECONDS_PER_DAY
 from dynprof.profile import MICROSECONDS, age_seconds
 from dynprof.schema import activity_schema
+from dynprof.vectors import one_chunk
 
 __all__ = ["ACTIVITY_FEATURES", "activity_table"]
 
@@ -35,8 +36,8 @@ def activity_table(events: pa.Table, as_of_us: int) -> pa.Table:
     events, at_us = events.filter(pa.array(at_us < as_of_us)), at_us[at_us < as_of_us]
     user_ids = pc.unique(events["user_id"])
     user_ids = user_ids.take(pc.array_sort_indices(user_ids))
-    users = np.asarray(pc.index_in(_one_chunk(events["user_id"]), value_set=user_ids), np.int64)
-    kinds = pc.index_in(_one_chunk(events["event_type"]), value_set=pa.array(_TYPES[:-1])).fill_null(len(_TYPES) - 1)
+    users = np.asarray(pc.index_in(one_chunk(events["user_id"]), value_set=user_ids), np.int64)
+    kinds = pc.index_in(one_chunk(events["event_type"]), value_set=pa.array(_TYPES[:-1])).fill_null(len(_TYPES) - 1)
     n = len(user_ids)
     counts = _grid(users, np.asarray(kinds, np.int64), n, len(_TYPES))
     hours = _grid(users, at_us // (3_600 * MICROSECONDS) % 24, n, 24)
@@ -71,7 +72,3 @@ def _active_share(
     np.minimum.at(first, users, at_us // day_us)
     share: npt.NDArray[np.float64] = active / (last - first + 1)
     return share[:, None]
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -19,11 +19,13 @@ from dynprof.snapshot import SnapshotSpec
 from dynprof.state import ProfileStates
 from dynprof.state_io import states_to_batch
 from dynprof.sums import weighted_sums
-from dynprof.vectors import vector_array
+from dynprof.vectors import one_chunk, vector_array
 
-__all__ = ["BucketEvents", "BuiltBucket", "build_bucket"]
+__all__ = ["BucketEvents", "BuiltBucket", "build_bucket", "sum_of_events"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_EVENTS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class BucketEvents:
             _positions(events["user_id"], user_ids),
             np.asarray(events["timestamp"].cast(pa.int64())),
             np.asarray(events["weight"], np.float64) * _type_factors(events["event_type"], spec),
-            _one_chunk(events["text_hash"]),
+            one_chunk(events["text_hash"]),
             _positions(bios["user_id"], user_ids),
-            _one_chunk(bios["text_hash"]),
+            one_chunk(bios["text_hash"]),
         )
 
     def between(self, first: int, stop: int) -> BucketEvents:
@@ -105,8 +107,8 @@ def build_bucket(
 ) -> BuiltBucket:
     """Profiles at every decay of `spec` (exact path) and states, from vectors that stream by.
 
-    The sums commute, so events are added in the order in which their vectors come: memory is bounded by users and by
-    one chunk of vectors, not by how many events a user has.
+    The sums commute, so events are added in the order in which their vectors come: memory is bounded by users, one
+    chunk of vectors and a slice of events; of all the events only the columns of `BucketEvents` are held.
 
     Args:
         events: What to sum.
@@ -118,25 +120,17 @@ def build_bucket(
     Raises:
         WorkspaceError: A text has no vector.
     """
-    n_users, dim = len(events.user_ids), spec.dim
-    ages_s = age_seconds(spec.as_of_us, events.at_us)
-    weights = np.stack([d.weights(ages_s) for d in spec.decays], axis=1) * events.weights[:, None]
-    sums: npt.NDArray[np.float32] | None = None
-    states = ProfileStates.empty(n_users, dim, bank=spec.bank)
-    priors, has_prior = np.zeros((n_users, dim), np.float16), np.zeros(n_users, np.bool_)
-    event_order, event_bounds = _by_shard(events.text_hash, n_shards)
-    bio_order, bio_bounds = _by_shard(events.bio_hash, n_shards)
+    n_users = len(events.user_ids)
+    totals = _Totals(n_users, spec)
+    priors, has_prior = np.zeros((n_users, spec.dim), np.float16), np.zeros(n_users, np.bool_)
+    by_event, by_bio = _by_shard(events.text_hash, n_shards), _by_shard(events.bio_hash, n_shards)
     n_found = 0
     for chunk in chunks:
-        mine, rows = _within(chunk, events.text_hash, event_order, event_bounds)
-        if len(mine):
-            vectors, users = np.asarray(chunk.vectors, np.float32), events.users[mine]
-            more = weighted_sums(users, rows, weights[mine], vectors, n_users)
-            sums = more if sums is None else np.add(sums, more, out=sums)
-            states = states.add(users, events.at_us[mine], events.weights[mine], chunk.vectors[rows])
-        bios, bio_rows = _within(chunk, events.bio_hash, bio_order, bio_bounds)
-        priors[events.bio_users[bios]] = chunk.vectors[bio_rows]
-        has_prior[events.bio_users[bios]] = True
+        mine, rows = _within(chunk, events.text_hash, *by_event)
+        totals.add(events, mine, rows, chunk.vectors)
+        bios, bio_rows = _within(chunk, events.bio_hash, *by_bio)
+        with_bio = events.bio_users[bios]
+        priors[with_bio], has_prior[with_bio] = chunk.vectors[bio_rows], True
         n_found += len(mine) + len(bios)
     if n_found < len(events.users) + len(events.bio_users):
         raise WorkspaceError(
@@ -144,41 +138,74 @@ def build_bucket(
             f"{n_found}. The embeddings are of another corpus; run `python -m jobs.encode` again."
         )
     prior = np.where(has_prior[:, None], priors, population)
-    if sums is None:
-        sums = np.zeros((n_users, len(spec.decays), dim), np.float32)
-    profiles = _profiles_table(events, sums, weights, states, prior, spec)
-    return BuiltBucket(profiles, states_to_batch(states, events.user_ids, priors, has_prior))
+    profiles = _profiles_table(events.user_ids, totals, prior)
+    return BuiltBucket(profiles, states_to_batch(totals.states, events.user_ids, priors, has_prior))
 
 
-def _profiles_table(
-    events: BucketEvents,
-    sums: npt.NDArray[np.float32],
-    weights: FloatArray,
-    states: ProfileStates,
-    prior: npt.NDArray[np.floating],
-    spec: SnapshotSpec,
-) -> pa.Table:
+class _Totals:
+    """What is known of the users of a bucket so far."""
+
+    def __init__(self, n_users: int, spec: SnapshotSpec) -> None:
+        self.n_users, self.spec = n_users, spec
+        self.sums = np.zeros((0, len(spec.decays), spec.dim), np.float32)  # of all users from the first event on
+        self.masses = np.zeros((2, n_users, len(spec.decays)))  # sum |w| and sum w^2
+        self.states = ProfileStates.empty(n_users, spec.dim, bank=spec.bank)
+
+    def add(
+        self,
+        events: BucketEvents,
+        mine: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float16],
+    ) -> None:
+        """Add some events, rising, whose vectors are the `rows` of `vectors`; a slice at a time, for bounded memory."""
+        wide = np.asarray(vectors if len(mine) else vectors[:0], np.float32)
+        for start in range(0, len(mine), _EVENTS_AT_ONCE):
+            part, row = mine[start : start + _EVENTS_AT_ONCE], rows[start : start + _EVENTS_AT_ONCE]
+            users, at_us, weights = events.users[part], events.at_us[part], events.weights[part]
+            ages_s = age_seconds(self.spec.as_of_us, at_us)
+            decayed = np.stack([d.weights(ages_s) for d in self.spec.decays], axis=1) * weights[:, None]
+            sums = weighted_sums(users, row, decayed, wide, self.n_users)
+            self.sums = np.add(self.sums, sums, out=self.sums) if len(self.sums) else sums
+            self.masses += [self._by_user(users, power) for power in (np.abs(decayed), decayed**2)]
+            self.states = self.states.add(users, at_us, weights, vectors[row])
+
+    def _by_user(self, users: npt.NDArray[np.int64], weights: FloatArray) -> FloatArray:
+        return np.stack([masses_by_user(users, w, self.n_users) for w in weights.T], axis=1)
+
+
+def sum_of_events(
+    events: BucketEvents, chunks: Iterable[VectorChunk], dim: int, *, n_shards: int
+) -> npt.NDArray[np.float64]:
+    """(dim,) sum of the vectors of all events, unweighted: what the population's mean is made of."""
+    order, bounds = _by_shard(events.text_hash, n_shards)
+    total = np.zeros(dim)
+    for chunk in chunks:
+        _, rows = _within(chunk, events.text_hash, order, bounds)
+        total += np.bincount(rows, minlength=len(chunk.vectors)) @ np.asarray(chunk.vectors, np.float32)
+    return total
+
+
+def _profiles_table(user_ids: pa.Array, totals: _Totals, prior: npt.NDArray[np.floating]) -> pa.Table:
     """A row a (user, decay), users in order, decays in the order of the spec."""
-    n_users, n_decays, dim = sums.shape
-    mass, square_mass = (
-        np.stack([masses_by_user(events.users, w, n_users) for w in power.T], axis=1)
-        for power in (np.abs(weights), weights**2)
-    )
+    spec, states, n_users, n_decays = totals.spec, totals.states, totals.n_users, len(totals.spec.decays)
+    sums = totals.sums if len(totals.sums) else np.zeros((n_users, n_decays, spec.dim), np.float32)
+    mass, square_mass = totals.masses
     no_error = np.zeros_like(mass)
     read = shrink(sums, mass, square_mass, no_error, prior=prior[:, None], prior_weight=spec.prior_weight)
     last = pa.array(np.repeat(states.last_us, n_decays), mask=np.repeat(states.n_events == 0, n_decays))
     rows = np.repeat(np.arange(n_users), n_decays)
     columns = [
-        events.user_ids.take(pa.array(rows)),
+        user_ids.take(pa.array(rows)),
         pa.array([d.kind for d in spec.decays] * n_users, pa.string()),
         pa.array([d.half_life_s for d in spec.decays] * n_users, pa.float64()),
-        vector_array(read.vectors.reshape(-1, dim)),
+        vector_array(read.vectors.reshape(-1, spec.dim)),
         pa.array(read.mass.reshape(-1)),
         pa.array(read.n_effective.reshape(-1)),
         pa.array(np.repeat(states.n_events, n_decays)),
         last.cast(TIMESTAMP),
     ]
-    return pa.Table.from_arrays(columns, schema=profiles_schema(dim))
+    return pa.Table.from_arrays(columns, schema=profiles_schema(spec.dim))
 
 
 def _by_shard(hashes: pa.Array, n_shards: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -199,15 +226,11 @@ def _within(
 
 def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArray:
     """(n,) weight of each event's type; 1 for a type without one."""
-    types = _one_chunk(event_types).dictionary_encode()
+    types = one_chunk(event_types).dictionary_encode()
     weights = [spec.type_weights.get(name, 1.0) for name in types.dictionary.to_pylist()]
     indices: npt.NDArray[np.int64] = np.asarray(types.indices, np.int64)
     return np.array(weights, np.float64)[indices]
 
 
 def _positions(ids: pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
-    return np.asarray(pc.index_in(_one_chunk(ids), value_set=user_ids), np.int64)
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.asarray(pc.index_in(one_chunk(ids), value_set=user_ids), np.int64)

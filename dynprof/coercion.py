@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["as_event_types", "as_strings", "as_weights"]
+__all__ = ["as_event_types", "as_strings", "as_weights", "event_type_name"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,6 +31,12 @@ _EVENT_TYPE_ALIASES = {
     "favourited": "like",
     "liked": "like",
 }
+
+
+def event_type_name(name: str) -> str:
+    """Our word for an event type: lower case, trimmed, aliases of other platforms replaced."""
+    plain = name.strip().lower()
+    return _EVENT_TYPE_ALIASES.get(plain, plain)
 
 
 def as_strings(column: pa.Array | pa.ChunkedArray) -> tuple[pa.StringArray, Mask]:

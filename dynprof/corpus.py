@@ -6,6 +6,7 @@ Two passes, each over rows that a shuffle brought together: by item (texts resol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,12 @@ from dynprof.identity import event_ids, item_ids
 from dynprof.keys import buckets, text_hashes
 from dynprof.schema import BIOS, EVENTS, ITEMS, TIMESTAMP
 from dynprof.text import prepare_texts
+from dynprof.vectors import one_chunk
 
 __all__ = [
     "CORPUS",
     "MERGED",
+    "content_digest",
     "drop_duplicates",
     "merge_bios",
     "mixed_events",
@@ -61,14 +64,22 @@ def mixed_items(rows: pa.Table, n_buckets: int) -> pa.Table:
     return _merged(renamed, rows["item_id"], n_buckets, is_event=False)
 
 
-def drop_duplicates(events: pa.Table) -> pa.Table:
-    """One row an `event_id`: the earliest, ties by the other columns, so that the order of input does not matter."""
+def drop_duplicates(events: pa.Table, *, within: str) -> pa.Table:
+    """One row an `event_id` within each item or user: the earliest, ties by the other columns.
+
+    The order of input does not matter, nor which other items or users share a partition.
+
+    Args:
+        events: Rows with ids.
+        within: `item_id` or `user_id`.
+    """
     if len(pc.unique(events["event_id"])) == len(events):
         return events
-    order = [("event_id", "ascending"), *((name, "ascending") for name in _ORDER if name in events.column_names)]
-    events = events.sort_by(order)
-    ids = events["event_id"].combine_chunks()
-    return events.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(ids[1:], ids[:-1])]))
+    keys = ["event_id", within]
+    rest = [name for name in _ORDER if name in events.column_names and name != within]
+    events = events.sort_by([(name, "ascending") for name in keys + rest]).combine_chunks()
+    changes = [pc.not_equal(ids[1:], ids[:-1]) for ids in (one_chunk(events[name]) for name in keys)]
+    return events.filter(pa.concat_arrays([pa.array([True]), pc.or_(*changes)]))
 
 
 def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -83,7 +94,7 @@ def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     Returns:
         Items sorted by `item_id`; events in no order.
     """
-    events = drop_duplicates(rows.filter(rows["is_event"]))
+    events = drop_duplicates(rows.filter(rows["is_event"]), within="item_id")
     described = rows.filter(pc.invert(rows["is_event"]))
     ids = pc.unique(pa.chunked_array([*events["item_id"].chunks, *described["item_id"].chunks], pa.string()))
     ids = ids.take(pc.array_sort_indices(ids))
@@ -102,19 +113,40 @@ def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         ],
         schema=ITEMS,
     )
-    of_item = pc.index_in(_one_chunk(events["item_id"]), value_set=ids)
-    language = pc.coalesce(_one_chunk(events["language"]), items["language"].combine_chunks().take(of_item))
-    settled = {name: _one_chunk(events[name]) for name in ("event_id", "user_id", "timestamp", "event_type", "item_id")}
+    of_item = pc.index_in(one_chunk(events["item_id"]), value_set=ids)
+    language = pc.coalesce(one_chunk(events["language"]), items["language"].combine_chunks().take(of_item))
+    settled = {name: one_chunk(events[name]) for name in ("event_id", "user_id", "timestamp", "event_type", "item_id")}
     settled |= {name: items[name].combine_chunks().take(of_item) for name in ("text", "text_hash")}
-    settled |= {"weight": _one_chunk(events["weight"]), "language": language}
+    settled |= {"weight": one_chunk(events["weight"]), "language": language}
     return items, pa.Table.from_arrays([settled[name] for name in EVENTS.names], schema=EVENTS)
 
 
 def settle_users(events: pa.Table) -> pa.Table:
     """All events of some users, duplicates dropped, in the order in which they are stored."""
-    kept = drop_duplicates(events.select(EVENTS.names))
+    kept = drop_duplicates(events.select(EVENTS.names), within="user_id")
     order = [("user_id", "ascending"), ("timestamp", "ascending"), ("event_id", "ascending")]
     return kept.sort_by(order).combine_chunks()
+
+
+def content_digest(table: pa.Table) -> str:
+    """Hash of what a table says, whatever its file looks like: 32 hex digits of BLAKE2b.
+
+    Args:
+        table: Strings, fixed-size binaries, numbers, times and booleans, in a fixed order of rows.
+    """
+    digest = blake2b(digest_size=16)
+    for name in table.column_names:
+        column = one_chunk(table[name])
+        digest.update(name.encode() + len(column).to_bytes(8, "little"))
+        digest.update(np.packbits(np.asarray(column.is_valid())).tobytes())
+        if pa.types.is_string(column.type) or pa.types.is_fixed_size_binary(column.type):
+            present = column.drop_null().cast(pa.large_binary())
+            digest.update(np.asarray(pc.binary_length(present)).tobytes())
+            digest.update(b"".join(present.to_pylist()))
+        else:
+            number = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+            digest.update(np.ascontiguousarray(number.drop_null().to_numpy(zero_copy_only=False)).tobytes())
+    return digest.hexdigest()
 
 
 def merge_bios(rows: pa.Table) -> pa.Table:
@@ -124,11 +156,11 @@ def merge_bios(rows: pa.Table) -> pa.Table:
         rows: `user_id`, `bio` and `read_order` (rising int64).
     """
     rows = rows.sort_by([("user_id", "ascending"), ("read_order", "descending")])
-    ids = _one_chunk(rows["user_id"])
+    ids = one_chunk(rows["user_id"])
     first = pa.concat_arrays([pa.array([True] * min(1, len(ids)), pa.bool_()), pc.not_equal(ids[1:], ids[:-1])])
     rows = rows.filter(first)
-    bio = _one_chunk(rows["bio"])
-    return pa.Table.from_arrays([_one_chunk(rows["user_id"]), bio, text_hashes(prepare_texts(bio))], schema=BIOS)
+    bio = one_chunk(rows["bio"])
+    return pa.Table.from_arrays([one_chunk(rows["user_id"]), bio, text_hashes(prepare_texts(bio))], schema=BIOS)
 
 
 def _merged(rows: pa.Table, item_id: pa.ChunkedArray, n_buckets: int, *, is_event: bool) -> pa.Table:
@@ -146,7 +178,7 @@ def _best(ids: pa.Array, rows: pa.Table, column: str) -> pa.Array:
     )
     tie = [(name, "ascending") for name in ("item_id", "timestamp", "event_id", column)]
     rows = rows.sort_by(list(dict.fromkeys(tie)))
-    return _one_chunk(rows[column]).take(pc.index_in(ids, value_set=_one_chunk(rows["item_id"])))
+    return one_chunk(rows[column]).take(pc.index_in(ids, value_set=one_chunk(rows["item_id"])))
 
 
 def _first_of(candidates: Sequence[pa.Array]) -> pa.Array:
@@ -159,9 +191,5 @@ def _earliest(ids: pa.Array, sources: Sequence[pa.Table]) -> pa.Array:
 
 
 def _counts(ids: pa.Array, events: pa.Table) -> pa.Array:
-    of_item = np.asarray(pc.index_in(_one_chunk(events["item_id"]), value_set=ids), np.int64)
+    of_item = np.asarray(pc.index_in(one_chunk(events["item_id"]), value_set=ids), np.int64)
     return pa.array(np.bincount(of_item, minlength=len(ids)))
-
-
-def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

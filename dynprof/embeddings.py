@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dynprof.corpus import CORPUS
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.schema import embeddings_schema
@@ -108,7 +109,7 @@ def write_shard(
 
 
 def read_bucket(
-    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 131_072
+    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 65_536
 ) -> Iterator[VectorChunk]:
     """The vectors that one user bucket needs, shards in order, in chunks of at least one shard.
 
@@ -179,17 +180,18 @@ def load_vectors(
 
 
 def latest_fingerprint(workspace: Workspace) -> str:
-    """The fingerprint of the finished embeddings; the newest where there are several.
+    """The fingerprint of the finished embeddings of the present corpus; the newest where there are several.
 
     Raises:
         WorkspaceError: There are none.
     """
-    finished = [
-        (m["created_at"], f) for f in workspace.folders(EMBEDDINGS) if (m := workspace.read_manifest(EMBEDDINGS, f))
-    ]
+    corpus = workspace.read_manifest(CORPUS)
+    manifests = {f: workspace.read_manifest(EMBEDDINGS, f) for f in workspace.folders(EMBEDDINGS)}
+    present = {f: m for f, m in manifests.items() if m and (corpus is None or m["corpus_id"] == corpus["corpus_id"])}
+    finished = [(m["created_at"], f) for f, m in present.items()]
     if not finished:
         raise WorkspaceError(
-            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none. "
+            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none of the present corpus. "
             "Run `python -m jobs.encode` first."
         )
     return max(finished)[1]

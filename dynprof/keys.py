@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["buckets", "text_hashes", "text_shards"]
+from dynprof.vectors import one_chunk
+
+__all__ = ["bucket_name", "buckets", "hash_words", "text_hashes", "text_shards"]
 
 UINT64 = np.dtype("<u8")
 
@@ -23,11 +25,16 @@ def buckets(ids: pa.Array | pa.ChunkedArray, n_buckets: int) -> npt.NDArray[np.i
     Returns:
         (n,) int32 in [0, n_buckets).
     """
-    encoded = _single_chunk(ids).dictionary_encode()
+    encoded = one_chunk(ids).dictionary_encode()
     digests = b"".join(blake2b(i.encode(), digest_size=8).digest() for i in encoded.dictionary.to_pylist())
     per_id = (np.frombuffer(digests, UINT64) % np.uint64(n_buckets)).astype(np.int32)
     indices: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
     return per_id[indices]
+
+
+def bucket_name(bucket: int, suffix: str = "parquet") -> str:
+    """File name of a bucket's table."""
+    return f"bucket-{bucket:05d}.{suffix}"
 
 
 def text_hashes(prepared: pa.Array | pa.ChunkedArray) -> pa.FixedSizeBinaryArray:
@@ -36,7 +43,7 @@ def text_hashes(prepared: pa.Array | pa.ChunkedArray) -> pa.FixedSizeBinaryArray
     Args:
         prepared: (n,) strings from `dynprof.text.prepare_texts`.
     """
-    digests = [blake2b(t.encode(), digest_size=16).digest() if t else None for t in _single_chunk(prepared).to_pylist()]
+    digests = [blake2b(t.encode(), digest_size=16).digest() if t else None for t in one_chunk(prepared).to_pylist()]
     return pa.array(digests, pa.binary(16))
 
 
@@ -47,12 +54,8 @@ def text_shards(hashes: pa.Array | pa.ChunkedArray, n_shards: int) -> npt.NDArra
 
 def hash_words(hashes: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """View (n,) 16-byte hashes without nulls as (n, 2) little-endian uint64, without a copy where possible."""
-    array = _single_chunk(hashes)
+    array = one_chunk(hashes)
     if array.null_count:
         raise ValueError(f"expected text hashes without nulls, found {array.null_count} nulls; filter them first.")
     words = np.frombuffer(array.buffers()[1] or b"", UINT64, count=2 * (len(array) + array.offset))
     return words.reshape(-1, 2)[array.offset :]
-
-
-def _single_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

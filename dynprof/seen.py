@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.corpus import CORPUS
-from dynprof.keys import buckets, hash_words
-from dynprof.snapshot import bucket_name
+from dynprof.keys import bucket_name, buckets, hash_words
 from dynprof.workspace import Workspace
 
 __all__ = ["SeenTexts"]

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dynprof.bank import DEFAULT_BANK, Bank
+from dynprof.coercion import event_type_name
+from dynprof.corpus import CORPUS
 from dynprof.decay import PROFILE_KINDS, Decay
 from dynprof.duration import Duration
 from dynprof.errors import ConfigError, SnapshotNotFoundError
@@ -25,7 +27,6 @@ __all__ = [
     "DEFAULT_TYPE_WEIGHTS",
     "SNAPSHOTS",
     "SnapshotSpec",
-    "bucket_name",
     "latest_snapshot",
     "parse_decays",
     "parse_time_us",
@@ -105,11 +106,6 @@ class SnapshotSpec:
         return f"{moment:%Y%m%dT%H%M%SZ}-{digest}"
 
 
-def bucket_name(bucket: int, suffix: str = "parquet") -> str:
-    """File name of a bucket's table."""
-    return f"bucket-{bucket:05d}.{suffix}"
-
-
 def parse_decays(kinds: str | Iterable[str], half_life: Duration) -> tuple[Decay, ...]:
     """Decays from a comma-separated list of kinds, or `all`.
 
@@ -142,7 +138,7 @@ def parse_type_weights(text: str | None) -> dict[str, float]:
             weight = float("nan")
         if not name.strip() or not abs(weight) < float("inf"):
             raise ConfigError(f"weights: expected type=number pairs such as 'like=0.5,dislike=-1', found {pair!r}.")
-        weights[name.strip().lower()] = weight
+        weights[event_type_name(name)] = weight
     return weights
 
 
@@ -167,16 +163,22 @@ def format_time_us(at_us: int) -> str:
 
 
 def latest_snapshot(workspace: Workspace) -> str:
-    """Name of the finished snapshot with the latest `as_of`; of several, the one built last.
+    """Name of the finished snapshot of the present corpus with the latest `as_of`; of several, the one built last.
 
     Raises:
         SnapshotNotFoundError: There is none.
     """
     manifests = [(name, workspace.read_manifest(SNAPSHOTS, name)) for name in workspace.folders(SNAPSHOTS)]
-    finished = [(m["as_of_us"], m["created_at"], name) for name, m in manifests if m is not None]
+    corpus = workspace.read_manifest(CORPUS)
+    finished = [
+        (m["as_of_us"], m["created_at"], name)
+        for name, m in manifests
+        if m is not None and (corpus is None or m["corpus_id"] == corpus["corpus_id"])
+    ]
     if not finished:
         raise SnapshotNotFoundError(
-            f"{workspace.path(SNAPSHOTS)}: expected a finished snapshot, found none. Run `python -m jobs.build` first."
+            f"{workspace.path(SNAPSHOTS)}: expected a finished snapshot, found none of the present corpus. "
+            "Run `python -m jobs.build` first."
         )
     return max(finished)[2]
 

@@ -12,7 +12,7 @@ from dynprof.bank import Bank
 from dynprof.event_list import EventList
 from dynprof.schema import states_schema
 from dynprof.state import NEVER_US, ProfileStates
-from dynprof.vectors import matrix_of, vector_array
+from dynprof.vectors import matrix_of, one_chunk, vector_array
 
 __all__ = ["priors_from_table", "states_from_table", "states_to_batch"]
 
@@ -105,10 +105,8 @@ def _lists(values: npt.NDArray[np.generic], offsets: npt.NDArray[np.int64]) -> p
 
 
 def _flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.flatten()
+    return one_chunk(column).flatten()
 
 
 def _lengths(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return np.asarray(array.value_lengths(), np.int64)
+    return np.asarray(one_chunk(column).value_lengths(), np.int64)

@@ -16,9 +16,9 @@ import pyarrow as pa
 from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
 from dynprof.errors import AsOfError, UnknownUserError, WorkspaceError
-from dynprof.keys import buckets
+from dynprof.keys import bucket_name, buckets
 from dynprof.profile import Profiles
-from dynprof.snapshot import SNAPSHOTS, bucket_name, format_time_us, latest_snapshot, read_spec
+from dynprof.snapshot import SNAPSHOTS, format_time_us, latest_snapshot, read_spec
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
 from dynprof.workspace import Workspace

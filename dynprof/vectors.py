@@ -10,7 +10,12 @@ import pyarrow as pa
 
 from dynprof.schema import vector_type
 
-__all__ = ["matrix_of", "vector_array"]
+__all__ = ["matrix_of", "one_chunk", "vector_array"]
+
+
+def one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array; without a copy when it is one already."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def vector_array(matrix: npt.NDArray[np.floating], *, valid: npt.NDArray[np.bool_] | None = None) -> pa.Array:
@@ -30,7 +35,7 @@ def matrix_of(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
 
     Rows that are null hold whatever lies there.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = one_chunk(column)
     dim = array.type.list_size
     values = array.values.slice(array.offset * dim, len(array) * dim)
     return np.asarray(values.to_numpy(zero_copy_only=True)).reshape(-1, dim)

@@ -151,8 +151,8 @@ class Workspace:
                 self.filesystem.delete_file(target)
             if isinstance(error, OSError) and not isinstance(error, DynprofError):
                 raise WorkspaceError(
-                    f"{final}: expected to write the file, found: {error}. Nothing of it was kept. "
-                    "Make room or fix the permissions, then run the same command again: finished parts are not redone."
+                    f"{final}: expected to write the file whole, found: {error}. Nothing of it was kept. "
+                    "Make room if the disk is full, then run the same command again: finished parts are not redone."
                 ) from error
             raise
 

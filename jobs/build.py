@@ -15,18 +15,18 @@ import pyarrow.parquet as pq
 
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES, activity_table
-from dynprof.build import BucketEvents, BuiltBucket, build_bucket
+from dynprof.build import BucketEvents, BuiltBucket, build_bucket, sum_of_events
 from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS, latest_fingerprint, read_bucket
 from dynprof.errors import ConfigError, FingerprintError
+from dynprof.keys import bucket_name
 from dynprof.schema import profiles_schema, states_schema
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
     SNAPSHOTS,
     SnapshotSpec,
-    bucket_name,
     parse_decays,
     parse_time_us,
     parse_type_weights,
@@ -105,21 +105,55 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     done = set(workspace.files(SNAPSHOTS, name, "states"))  # the last file that a bucket writes
     todo = [b for b in range(corpus["n_buckets"]) if bucket_name(b, "arrow") not in done]
     LOG.info("snapshot=%s buckets=%d done=%d", name, corpus["n_buckets"], len(done))
+    population = _population(workspace, spec, corpus, embeddings)
     if todo:
         arguments = {
             "workspace_uri": workspace.uri,
             "snapshot": name,
             "spec": spec.to_json(),
             "n_shards": embeddings["n_shards"],
-            "population": embeddings["mean_vector"],
+            "population": population,
         }
         with ray_session():
             collect(
                 parts_of(todo).map_batches(build_one_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
             )
-    described = _describe(workspace, name, spec, corpus, embeddings)
+    described = _describe(workspace, name, spec, corpus, {**embeddings, "mean_vector": population})
     workspace.write_manifest(described, SNAPSHOTS, name)
     return {**described, "snapshot": name, "done_before": False}
+
+
+def _population(
+    workspace: Workspace, spec: SnapshotSpec, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]
+) -> list[float]:
+    """The mean vector of all events before `as_of`: the prior of users without a bio.
+
+    The embeddings know it for a time after the last event. For an earlier one the events are gone through once more:
+    what came later must not show.
+    """
+    if spec.as_of_us > (corpus["last_event_us"] or 0):
+        return list(embeddings["mean_vector"])
+    arguments = {"workspace_uri": workspace.uri, "spec": spec.to_json(), "n_shards": embeddings["n_shards"]}
+    with ray_session():
+        parts = parts_of(range(corpus["n_buckets"]))
+        rows = collect(parts.map_batches(_sum_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
+    total = np.sum([np.asarray(row["vector_sum"]) for row in sorted(rows, key=lambda row: row["bucket"])], axis=0)
+    return list((total / max(1, sum(row["n_events"] for row in rows))).tolist())
+
+
+def _sum_bucket(batch: dict[str, Any], *, workspace_uri: str, spec: Mapping[str, Any], n_shards: int) -> dict[str, Any]:
+    bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
+    selected = _select(workspace, bucket, meaning)
+    chunks = read_bucket(workspace, meaning.fingerprint, bucket, n_shards)
+    total = sum_of_events(selected, chunks, meaning.dim, n_shards=n_shards)
+    return {"bucket": [bucket], "n_events": [len(selected.users)], "vector_sum": total[None]}
+
+
+def _select(workspace: Workspace, bucket: int, meaning: SnapshotSpec) -> BucketEvents:
+    columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
+    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
+    return BucketEvents.select(events, bios, meaning)
 
 
 def _describe(
@@ -171,14 +205,12 @@ def build_one_bucket(
 ) -> dict[str, Any]:
     """One bucket to its files, in passes of bounded size; returns its counts."""
     bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
-    columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
-    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
     if meaning.activity:
+        columns = ["user_id", "timestamp", "event_type"]
+        events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
         active = activity_table(events, meaning.as_of_us)
         workspace.write_parquet(active, SNAPSHOTS, snapshot, "activity", bucket_name(bucket))
-    selected = BucketEvents.select(events, bios, meaning)
-    del events, bios
+    selected = _select(workspace, bucket, meaning)
     mean = np.asarray(population, np.float32)
 
     def passes() -> Iterator[BuiltBucket]:

@@ -44,7 +44,7 @@ def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequenc
         print("dynprof: interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
-        expected = deliberate(error)
+        expected = deliberate(error, DynprofError) or deliberate(error, OSError)
         if expected is None:
             raise
         print(f"dynprof: {type(expected).__name__}: {expected}", file=sys.stderr)  # noqa: T201
@@ -98,7 +98,8 @@ def ray_session() -> Iterator[None]:
     should not start a cluster.
     """
     if not ray.is_initialized():
-        local = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        # "local": without it Ray would join whatever cluster was last started on this machine.
+        local = {} if os.environ.get("RAY_ADDRESS") else {"address": "local", "include_dashboard": False}
         if local and not LOG.isEnabledFor(logging.DEBUG):
             # Every actor pool makes Ray's core print an error that is none (ray#53727); DEBUG shows all it says.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -134,11 +135,11 @@ def _configure_data() -> None:
     context.max_errored_blocks = 0  # a lost block would be lost data
 
 
-def deliberate(error: BaseException | None) -> DynprofError | None:
-    """The deliberate error behind what Ray wrapped around it."""
+def deliberate(error: BaseException | None, kind: type[Exception] = DynprofError) -> Exception | None:
+    """The error of a kind behind what Ray wrapped around it; None when there is none."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, DynprofError):
+        if isinstance(error, kind):
             return error
         seen.add(id(error))
         error = getattr(error, "cause", None) or error.__cause__ or error.__context__

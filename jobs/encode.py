@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray
-from ray.data import ActorPoolStrategy
 
 from dynprof.corpus import CORPUS
-from dynprof.embeddings import EMBEDDINGS, shard_name, write_shard
+from dynprof.embeddings import EMBEDDINGS, write_shard
 from dynprof.encoders import EncoderIdentity, encoder_identity
+from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.workspace import Workspace
+from jobs.actors import actor_plan
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.encode_tasks import ShardEncoder, texts_of_bucket
 from jobs.stages import collect, parts_of
@@ -32,7 +32,6 @@ LOG = logging.getLogger("dynprof.encode")
 
 _TEXTS_PER_SHARD = 8_192
 _MOST_SHARDS = 2_048
-_CORES_PER_ACTOR = 4
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ class EncodeOptions:
         device: `auto` is the GPU where there is one.
         actors: Encoding actors; 0 chooses by the cluster.
         batch_tokens: Padded tokens a batch; 0 chooses by device.
+        shard_texts: About how many texts a shard has: what a killed run encodes again, for each actor.
+
+    Raises:
+        ConfigError: A number out of its range.
     """
 
     encoder: str = "minilm"
@@ -56,6 +59,12 @@ class EncodeOptions:
     device: str = "auto"
     actors: int = 0
     batch_tokens: int = 0
+    shard_texts: int = _TEXTS_PER_SHARD
+
+    def __post_init__(self) -> None:
+        for flag, least in (("actors", 0), ("batch_tokens", 0), ("shard_texts", 1)):
+            if getattr(self, flag) < least:
+                raise ConfigError(f"{flag}: expected a whole number >= {least}, found {getattr(self, flag)}.")
 
 
 def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
@@ -78,11 +87,11 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
     workspace.remove(*folder, "manifest.json")
     workspace.sweep(*folder)
     written = {name: workspace.ipc_metadata(*folder, name) for name in workspace.files(*folder, suffix=".arrow")}
-    n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus))
+    n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus, options.shard_texts))
     done = {m["shard"] for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}
     LOG.info("fingerprint=%s shards=%d done=%d", identity.fingerprint, n_shards, len(done))
     made = [] if len(done) == n_shards else _encode_shards(workspace, options, identity, corpus, n_shards, done)
-    totals = _finish_shards(workspace, identity, corpus, n_shards)
+    totals = _finish_shards(workspace, identity, corpus, n_shards, {row["shard"] for row in made})
     described: dict[str, Any] = {
         "fingerprint": identity.fingerprint,
         "encoder": options.encoder,
@@ -115,8 +124,8 @@ def identify(options: EncodeOptions) -> EncoderIdentity:
     )
 
 
-def _choose_shards(corpus: dict[str, Any]) -> int:
-    wanted = (corpus["n_events_with_text"] + corpus["n_bios"]) / _TEXTS_PER_SHARD
+def _choose_shards(corpus: dict[str, Any], shard_texts: int) -> int:
+    wanted = (corpus["n_events_with_text"] + corpus["n_bios"]) / shard_texts
     return int(np.clip(2 ** np.ceil(np.log2(max(1.0, wanted))), 1, _MOST_SHARDS))
 
 
@@ -135,7 +144,7 @@ def _encode_shards(
             batch_format="numpy",
             fn_kwargs={"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done)},
         )
-        pool, resources, threads = _actor_plan(options)
+        pool, resources, threads = actor_plan(options.device, options.actors)
         return collect(
             texts.repartition(n_shards, keys=["shard"]).map_batches(
                 ShardEncoder,
@@ -163,46 +172,53 @@ def _encode_shards(
         )
 
 
-def _actor_plan(options: EncodeOptions) -> tuple[ActorPoolStrategy, dict[str, float], int]:
-    """How many actors, what each reserves, and its threads: a GPU each, else a few cores each."""
-    total = ray.cluster_resources()
-    n_gpus = int(total.get("GPU", 0)) if options.device != "cpu" else 0
-    n_cpus = max(1, int(total.get("CPU", 1)))
-    n_actors = options.actors or n_gpus or max(1, n_cpus // _CORES_PER_ACTOR)
-    threads = max(1, n_cpus // n_actors)
-    pool = ActorPoolStrategy(min_size=1, max_size=n_actors, max_tasks_in_flight_per_actor=2)
-    if n_gpus:
-        return pool, {"num_gpus": 1}, threads
-    # One core of each actor's share stays free for the tasks that feed it; the threads use it when they rest.
-    return pool, {"num_cpus": max(0.5, threads - 1)}, threads
-
-
 def _finish_shards(
-    workspace: Workspace, identity: EncoderIdentity, corpus: dict[str, Any], n_shards: int
+    workspace: Workspace, identity: EncoderIdentity, corpus: dict[str, Any], n_shards: int, made: set[int]
 ) -> dict[str, Any]:
-    """Empty shards for those without a text, and the totals of all: counts and the mean vector."""
-    n_texts, vector_sum = 0, np.zeros(identity.dim)
-    present = set(workspace.files(EMBEDDINGS, identity.fingerprint, suffix=".arrow"))
-    for shard in range(n_shards):
-        if shard_name(shard) not in present:
-            none = np.empty(0, np.int64)
-            counts = {"shard": shard, "n_shards": n_shards, "corpus_id": corpus["corpus_id"], "n_texts": 0}
-            write_shard(
-                workspace,
-                identity.fingerprint,
-                shard,
-                n_buckets=corpus["n_buckets"],
-                needed_by=none,
-                hashes=pa.array([], pa.binary(16)),
-                rows=none,
-                vectors=np.empty((0, identity.dim), np.float16),
-                metadata={**counts, "vector_sum": [0.0] * identity.dim},
-            )
-            continue
-        stored = workspace.ipc_metadata(EMBEDDINGS, identity.fingerprint, shard_name(shard))
-        n_texts += stored["n_texts"]
-        vector_sum += stored["vector_sum"]
-    return {"n_texts": n_texts, "mean_vector": (vector_sum / max(1, n_texts)).tolist()}
+    """Empty shards for those without a text, and the totals of all: counts and the mean over events.
+
+    Raises:
+        WorkspaceError: An actor wrote a shard that this machine does not see.
+    """
+    folder = (EMBEDDINGS, identity.fingerprint)
+    written = {name: workspace.ipc_metadata(*folder, name) for name in workspace.files(*folder, suffix=".arrow")}
+    present = {m["shard"]: m for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}
+    if not made <= set(present):
+        raise WorkspaceError(
+            f"{workspace.path(*folder)}: expected the shards that the actors wrote, found some missing. "
+            "A workspace must lie where every node of the cluster reaches it: object storage or a shared file system."
+        )
+    for shard in set(range(n_shards)) - set(present):
+        _write_empty_shard(workspace, identity, corpus, shard, n_shards)
+    vector_sum = sum((np.asarray(m["vector_sum"]) for m in present.values()), np.zeros(identity.dim))
+    n_events = sum(m["n_events"] for m in present.values())
+    return {
+        "n_texts": sum(m["n_texts"] for m in present.values()),
+        "mean_vector": (vector_sum / max(1, n_events)).tolist(),
+    }
+
+
+def _write_empty_shard(
+    workspace: Workspace, identity: EncoderIdentity, corpus: dict[str, Any], shard: int, n_shards: int
+) -> None:
+    none, counts = np.empty(0, np.int64), {"n_texts": 0, "n_encoded": 0, "n_events": 0}
+    write_shard(
+        workspace,
+        identity.fingerprint,
+        shard,
+        n_buckets=corpus["n_buckets"],
+        needed_by=none,
+        hashes=pa.array([], pa.binary(16)),
+        rows=none,
+        vectors=np.empty((0, identity.dim), np.float16),
+        metadata={
+            "shard": shard,
+            "n_shards": n_shards,
+            "corpus_id": corpus["corpus_id"],
+            "vector_sum": [0.0] * identity.dim,
+            **counts,
+        },
+    )
 
 
 def add_flags(made: argparse.ArgumentParser) -> None:
@@ -215,6 +231,7 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs --revision")
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--encode-actors", type=int, default=0, help="0 chooses by the cluster")
+    made.add_argument("--shard-texts", type=int, default=_TEXTS_PER_SHARD, help="texts a shard, the unit of recovery")
     made.add_argument("--batch-tokens", type=int, default=0, help="padded tokens a batch; 0 chooses by device")
 
 
@@ -228,6 +245,7 @@ def options_from(args: argparse.Namespace) -> EncodeOptions:
         args.device,
         args.encode_actors,
         args.batch_tokens,
+        args.shard_texts,
     )
 
 

@@ -13,8 +13,7 @@ from dynprof.corpus import CORPUS
 from dynprof.embeddings import read_shard, write_shard
 from dynprof.encoders import load_encoder
 from dynprof.errors import FingerprintError
-from dynprof.keys import text_shards
-from dynprof.snapshot import bucket_name
+from dynprof.keys import bucket_name, text_shards
 from dynprof.text import prepare_texts
 from dynprof.workspace import Workspace
 
@@ -26,14 +25,14 @@ def texts_of_bucket(batch: dict[str, Any], *, workspace_uri: str, n_shards: int,
     bucket, workspace = int(batch["part"][0]), Workspace(workspace_uri)
     events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=["text_hash", "text"])
     bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["text_hash", "bio"])
-    texts = pa.concat_tables([events, bios.rename_columns({"bio": "text"})]).filter(pc.field("text_hash").is_valid())
-    hashes = texts["text_hash"].combine_chunks()
-    first = pc.index_in(pc.unique(hashes), value_set=hashes)
-    texts = texts.take(first).combine_chunks()
+    texts = pa.concat_tables([events, bios.rename_columns({"bio": "text"})])
+    is_event = pa.array(np.arange(len(texts)) < len(events))
+    texts = texts.append_column("n_events", is_event.cast(pa.int64())).filter(pc.field("text_hash").is_valid())
+    texts = texts.group_by("text_hash").aggregate([("text", "min"), ("n_events", "sum")])
+    texts = texts.rename_columns(["text_hash", "text", "n_events"])
     shard = text_shards(texts["text_hash"], n_shards)
-    texts = texts.append_column("shard", pa.array(shard)).append_column(
-        "bucket", pa.array(np.full(len(texts), bucket, np.int32))
-    )
+    texts = texts.append_column("shard", pa.array(shard))
+    texts = texts.append_column("bucket", pa.array(np.full(len(texts), bucket, np.int32)))
     return texts.filter(pa.array(~np.isin(shard, done)))
 
 
@@ -77,13 +76,16 @@ class ShardEncoder:
             vectors[found], new = known.vectors[where[found]], ~found
         texts = rows["text"].combine_chunks().take(pc.index_in(distinct, value_set=hashes))
         vectors[new] = self.encoder.encode(prepare_texts(texts.filter(pa.array(new))))
+        row_of = np.asarray(pc.index_in(hashes, value_set=distinct), np.int64)
+        n_events = np.bincount(row_of, np.asarray(rows["n_events"]), len(distinct))
         counts = {
             "shard": shard,
             "n_shards": self.n_shards,
             "corpus_id": self.corpus_id,
             "n_texts": len(distinct),
             "n_encoded": int(new.sum()),
-            "vector_sum": vectors.sum(0, dtype=np.float64).tolist(),
+            "n_events": int(n_events.sum()),
+            "vector_sum": (n_events @ vectors).tolist(),
         }
         write_shard(
             self.workspace,
@@ -92,7 +94,7 @@ class ShardEncoder:
             n_buckets=self.n_buckets,
             needed_by=np.asarray(rows["bucket"]),
             hashes=hashes,
-            rows=np.asarray(pc.index_in(hashes, value_set=distinct), np.int64),
+            rows=row_of,
             vectors=vectors,
             metadata=counts,
         )

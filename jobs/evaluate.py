@@ -73,6 +73,16 @@ class EvaluateOptions:
     seed: int = 0
     metrics: tuple[str, ...] = DEFAULT_METRICS
 
+    def __post_init__(self) -> None:
+        for name in self.metrics:
+            metric(name)
+        if not 0 < self.test_share < 1:
+            raise ConfigError(f"--test-share: expected a share in (0, 1), found {self.test_share}.")
+        if self.max_events < 0:
+            raise ConfigError(f"--max-events: expected 0 (all) or a number > 0, found {self.max_events}.")
+        if not 0 <= self.prior_weight < float("inf"):
+            raise ConfigError(f"--prior-weight: expected a number >= 0, found {self.prior_weight}.")
+
     def of(self, encoder: str) -> EvaluateOptions:
         """The same for the embeddings of one encoder or fingerprint."""
         return replace(self, encoder=encoder)
@@ -111,11 +121,7 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
 
 
 def _question(workspace: Workspace, options: EvaluateOptions) -> Question:
-    """Check every flag before anything is read."""
-    for name in options.metrics:
-        metric(name)
-    if not 0 <= options.prior_weight < float("inf"):
-        raise ConfigError(f"prior weight: expected a number >= 0, found {options.prior_weight}.")
+    """The options with names resolved."""
     kinds = [Decay("static")]
     for half_life in options.half_lives:
         kinds += parse_decays(options.decays, half_life)
@@ -188,7 +194,9 @@ def _show(table: str) -> None:
 
 def add_flags(made: argparse.ArgumentParser) -> None:
     """The flags of the test itself; `jobs.pipeline` has them too."""
-    made.add_argument("--test-share", type=float, default=0.2, help="the last share of the events is predicted")
+    made.add_argument(
+        "--test-share", type=float, default=0.2, help="the last share of all events is predicted, whatever --as-of says"
+    )
     made.add_argument("--max-events", type=int, default=2_000, help="largest sample of test events; 0: all")
     made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
     made.add_argument("--metrics", default=",".join(DEFAULT_METRICS), help="hit_rate@K, ndcg@K, mrr")
@@ -198,8 +206,6 @@ def add_flags(made: argparse.ArgumentParser) -> None:
 def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> EvaluateOptions:
     """The flags of `add_flags` and those of the decays, which `jobs.build` has too, as options."""
     metrics = tuple(m.strip() for m in args.metrics.split(","))
-    for name in metrics:
-        metric(name)
     return EvaluateOptions(
         encoder=encoder,
         decays=args.decays,

@@ -18,7 +18,7 @@ from jobs import command
 
 __all__ = ["main"]
 
-LOG = logging.getLogger("dynprof.jobs.generate")
+LOG = logging.getLogger("dynprof.generate")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -17,14 +17,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from dynprof import __version__
 from dynprof.corpus import CORPUS
 from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.keys import bucket_name
 from dynprof.readers import Split, TableName, parse_columns, plan_splits
 from dynprof.schema import BIOS, EVENTS, ITEMS
-from dynprof.snapshot import bucket_name
 from dynprof.text import TEXT_PREPARATION
-from dynprof.workspace import Workspace
+from dynprof.workspace import Workspace, resolve_filesystem
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.ingest_tasks import part_text, read_rows, write_bios, write_events, write_items
 from jobs.stages import collect, parts_of
@@ -74,26 +76,27 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
         WorkspaceError: The workspace holds a corpus of other input, or cannot be written.
     """
     splits = {table: _plan(options, table) for table in TABLES}
-    corpus_id = _corpus_id(options, splits)
+    input_id = _input_id(options, splits)
     manifest = workspace.read_manifest(CORPUS)
     if manifest is not None:
-        if manifest["corpus_id"] == corpus_id:
-            LOG.info("corpus=%s finished before, nothing to do", corpus_id)
+        if manifest["input_id"] == input_id:
+            LOG.info("corpus=%s finished before, nothing to do", manifest["corpus_id"])
             return {**manifest, "done_before": True}
         raise WorkspaceError(
-            f"{workspace.path(CORPUS)}: expected a corpus of this input ({corpus_id}), found one of other files or "
-            f"flags ({manifest['corpus_id']}). Name another --workspace, or remove that folder to replace it."
+            f"{workspace.path(CORPUS)}: expected a corpus of this input ({input_id}), found one of other files or "
+            f"flags ({manifest['input_id']}). Name another --workspace, or remove that folder to replace it."
         )
     n_buckets = options.n_buckets or _choose_buckets(splits)
     workspace.remove(CORPUS)
     with ray_session():
         counts = _write_corpus(workspace, options, splits, n_buckets)
     described: dict[str, Any] = {
-        "corpus_id": corpus_id,
+        "input_id": input_id,
         "created_at": datetime.now(UTC).isoformat(),
         "n_buckets": n_buckets,
         "text_preparation": TEXT_PREPARATION,
         "inputs": {table: sorted({s.path for s in planned}) for table, planned in splits.items()},
+        "options": asdict(options),
         **counts,
     }
     workspace.write_manifest(described, CORPUS)
@@ -106,11 +109,24 @@ def _plan(options: IngestOptions, table: TableName) -> list[Split]:
     return plan_splits(patterns, format=wanted, table=table) if patterns else []
 
 
-def _corpus_id(options: IngestOptions, splits: Mapping[TableName, Sequence[Split]]) -> str:
-    """Hash of what is read and how: the same files, sizes and columns give the same id."""
-    meaning = {t: [asdict(s) for s in planned] for t, planned in splits.items()}
+def _input_id(options: IngestOptions, splits: Mapping[TableName, Sequence[Split]]) -> str:
+    """Hash of what is read and how: files (path, size, time of change), columns, buckets."""
+    changed = {path: _changed_at(path) for path in sorted({s.path for planned in splits.values() for s in planned})}
+    meaning = {table: [asdict(s) for s in planned] for table, planned in splits.items()}
     maps = [options.columns, options.user_columns, options.item_columns]
-    text = json.dumps([meaning, maps, options.n_buckets, TEXT_PREPARATION], sort_keys=True, default=list)
+    text = json.dumps([meaning, changed, maps, options.n_buckets, TEXT_PREPARATION, __version__], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _changed_at(path: str) -> str:
+    filesystem, inside = resolve_filesystem(path)
+    return str(filesystem.get_file_info(inside).mtime_ns)
+
+
+def _corpus_id(n_buckets: int, written: Sequence[Mapping[str, Any]]) -> str:
+    """Hash of what the corpus says: embeddings, snapshots and reports of another one are not taken for this one's."""
+    digests = sorted((row["bucket"], row["digest"]) for row in written)
+    text = json.dumps([n_buckets, digests, TEXT_PREPARATION])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -143,11 +159,14 @@ def _write_corpus(
         .map_batches(write_bios, batch_size=None, batch_format="pyarrow", fn_kwargs=shared)
     )
     bios_by_bucket = collect(bios) if splits["users"] else []
-    _fill_gaps(workspace, n_buckets)
+    _fill_gaps(workspace, "events", EVENTS, n_buckets, {row["bucket"] for row in by_bucket})
+    _fill_gaps(workspace, "users", BIOS, n_buckets, {row["bucket"] for row in bios_by_bucket})
     read = [workspace.parquet_metadata(CORPUS, "quarantine", f) for f in workspace.files(CORPUS, "quarantine")]
     items = [workspace.parquet_metadata(CORPUS, "items", f) for f in workspace.files(CORPUS, "items")]
+    _fill_gaps(workspace, "items", ITEMS, n_buckets, {row["bucket"] for row in items})
     n_events = sum(row["n_events"] for row in by_bucket)
     return {
+        "corpus_id": _corpus_id(n_buckets, [*by_bucket, *bios_by_bucket, *items]),
         "n_rows_read": sum(r["n_read"] for r in read if r["table"] == "events"),
         "n_ignored": sum(r["n_ignored"] for r in read),
         "n_quarantined": sum(r["n_rows"] for r in read),
@@ -162,13 +181,27 @@ def _write_corpus(
     }
 
 
-def _fill_gaps(workspace: Workspace, n_buckets: int) -> None:
-    """An empty table for every bucket that got no row: a missing file is then always an error."""
-    for folder, schema in (("events", EVENTS), ("users", BIOS), ("items", ITEMS)):
-        present = set(workspace.files(CORPUS, folder))
-        for bucket in range(n_buckets):
-            if bucket_name(bucket) not in present:
-                workspace.write_parquet(schema.empty_table(), CORPUS, folder, bucket_name(bucket))
+def _fill_gaps(workspace: Workspace, table: str, schema: pa.Schema, n_buckets: int, written: set[int]) -> None:
+    """An empty table for every bucket that got no row: a missing file is then always an error.
+
+    Raises:
+        WorkspaceError: A task wrote a table that this machine does not see.
+    """
+    if not written <= _buckets_of(workspace, table):
+        raise _unshared(workspace, table)
+    for bucket in set(range(n_buckets)) - written:
+        workspace.write_parquet(schema.empty_table(), CORPUS, table, bucket_name(bucket))
+
+
+def _buckets_of(workspace: Workspace, table: str) -> set[int]:
+    return {int(name.removeprefix("bucket-").removesuffix(".parquet")) for name in workspace.files(CORPUS, table)}
+
+
+def _unshared(workspace: Workspace, table: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{workspace.path(CORPUS, table)}: expected the tables that the workers wrote, found some missing. A workspace "
+        "must lie where every node of the cluster reaches it: object storage or a shared file system."
+    )
 
 
 def add_flags(made: argparse.ArgumentParser) -> None:

@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
-from dynprof.keys import buckets
+from dynprof.corpus import CORPUS, content_digest, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
+from dynprof.keys import bucket_name, buckets
 from dynprof.readers import Split, TableName, read_split
 from dynprof.schema import QUARANTINE
-from dynprof.snapshot import bucket_name
 from dynprof.workspace import Workspace
 
 __all__ = ["part_text", "read_rows", "write_bios", "write_events", "write_items"]
@@ -77,7 +76,9 @@ def write_items(rows: pa.Table, *, workspace_uri: str, n_buckets: int) -> Iterat
     workspace = Workspace(workspace_uri)
     for bucket in pc.unique(rows["item_bucket"]).to_pylist():
         items, events = resolve_items(rows.filter(pc.equal(rows["item_bucket"], bucket)))
-        workspace.write_parquet(items, CORPUS, "items", bucket_name(bucket))
+        workspace.write_parquet(
+            items, CORPUS, "items", bucket_name(bucket), metadata={"bucket": bucket, "digest": content_digest(items)}
+        )
         yield events.append_column("bucket", pa.array(buckets(events["user_id"], n_buckets)))
 
 
@@ -91,6 +92,7 @@ def write_events(rows: pa.Table, *, workspace_uri: str) -> pa.Table:
         counts.append(
             {
                 "bucket": bucket,
+                "digest": content_digest(events),
                 "n_events": len(events),
                 "n_with_text": len(events) - events["text_hash"].null_count,
                 "n_users": len(pc.unique(events["user_id"])),
@@ -107,5 +109,5 @@ def write_bios(rows: pa.Table, *, workspace_uri: str) -> pa.Table:
     for bucket in pc.unique(rows["bucket"]).to_pylist():
         bios = merge_bios(rows.filter(pc.equal(rows["bucket"], bucket)))
         workspace.write_parquet(bios, CORPUS, "users", bucket_name(bucket))
-        counts.append({"bucket": bucket, "n_bios": len(bios)})
+        counts.append({"bucket": bucket, "digest": content_digest(bios), "n_bios": len(bios)})
     return pa.Table.from_pylist(counts)

@@ -18,10 +18,10 @@ from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolv
 from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS, read_bucket, write_shard
 from dynprof.encoders import load_encoder
-from dynprof.keys import buckets, text_hashes, text_shards
+from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
 from dynprof.profile import Profiles, exact_profiles
 from dynprof.schema import BIOS, EVENTS, RAW_EVENTS, RAW_ITEMS, profiles_schema, states_schema
-from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, bucket_name, parse_decays
+from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, parse_decays
 from dynprof.text import prepare_texts
 from dynprof.workspace import Workspace
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynprof.corpus import MERGED, drop_duplicates, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
+from dynprof.corpus import (
+    MERGED,
+    content_digest,
+    drop_duplicates,
+    merge_bios,
+    mixed_events,
+    mixed_items,
+    resolve_items,
+    settle_users,
+)
 from dynprof.keys import buckets, text_hashes
 from dynprof.schema import BIOS, EVENTS, ITEMS, RAW_EVENTS, RAW_ITEMS
 from dynprof.text import prepare_texts
@@ -139,7 +148,7 @@ def test_two_likes_of_one_item_by_one_user_are_two_events_unless_they_are_the_sa
 
 def test_events_without_duplicates_are_returned_as_they_are():
     rows = mix([event(text="b"), event(text="a")])
-    assert drop_duplicates(rows) is rows
+    assert drop_duplicates(rows, within="user_id") is rows
 
 
 OWN = event(event_id="i", item_id="i", user_id="bob", timestamp=7, text="own", language="ru")
@@ -247,3 +256,28 @@ def test_weights_stay_as_they_came():
     _, events = resolve([event(event_id=str(w), text="t", weight=w) for w in (-1.0, 0.0, 2.5)])
     assert [events[str(w)]["weight"] for w in (-1.0, 0.0, 2.5)] == [-1.0, 0.0, 2.5]
     assert np.signbit(events["-1.0"]["weight"])
+
+
+@pytest.mark.parametrize("n_buckets", [1, 4, 64])
+def test_an_id_that_two_users_give_to_two_items_is_two_events_in_any_number_of_buckets(n_buckets: int) -> None:
+    ids = [{"event_id": f"e{i % 50}", "user_id": f"u{i}", "item_id": f"i{i}", "text": f"t{i}"} for i in range(100)]
+    rows = raw(
+        [{**row, "timestamp": i, "event_type": "like", "weight": 1.0} for i, row in enumerate(given)], RAW_EVENTS
+    )
+    items, events = resolve_items(mixed_events(rows, n_buckets))
+    assert len(items) == 100
+    assert len(settle_users(events)) == 100
+
+
+def test_the_digest_of_a_table_sees_every_value_and_null_and_not_its_chunks() -> None:
+    table = pa.table({"a": ["x", None, "yz"], "b": [1.0, 2.0, None]})
+    chunked = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    assert content_digest(chunked) == content_digest(table)
+    others = [
+        pa.table({"a": ["xy", None, "z"], "b": [1.0, 2.0, None]}),
+        pa.table({"a": ["x", "", "yz"], "b": [1.0, 2.0, None]}),
+        pa.table({"a": ["x", None, "yz"], "b": [1.0, None, 2.0]}),
+        pa.table({"a": ["x", None, "yz"], "c": [1.0, 2.0, None]}),
+        table.slice(0, 2),
+    ]
+    assert len({content_digest(t) for t in [table, *others]}) == 6

@@ -15,11 +15,11 @@ from serving_world import AS_OF_US, BIO_ONLY, DAY_US, HALF_LIFE, HEAVY, SILENT, 
 from dynprof.decay import Decay
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.items import ItemCatalogue
-from dynprof.keys import text_hashes
+from dynprof.keys import bucket_name, text_hashes
 from dynprof.neighbors import NeighborIndex, UserMatrix
 from dynprof.recommend import METRICS, Metric, recommend, score, top_k
 from dynprof.seen import SeenTexts
-from dynprof.snapshot import SNAPSHOTS, bucket_name
+from dynprof.snapshot import SNAPSHOTS
 from dynprof.store import SnapshotStore
 from dynprof.text import prepare_texts
 

@@ -14,11 +14,11 @@ from dynprof.bank import Bank
 from dynprof.decay import DECAY_KINDS, PROFILE_KINDS, Decay
 from dynprof.duration import format_duration
 from dynprof.errors import ConfigError, SnapshotNotFoundError, WorkspaceError
+from dynprof.keys import bucket_name
 from dynprof.snapshot import (
     DEFAULT_TYPE_WEIGHTS,
     SNAPSHOTS,
     SnapshotSpec,
-    bucket_name,
     format_time_us,
     latest_snapshot,
     parse_decays,

@@ -15,7 +15,8 @@ from serving_world import AS_OF_US, BIO_ONLY, DAY_US, HEAVY, ODD_IDS, SILENT, ST
 
 from dynprof.decay import DECAY_KINDS, Decay, DecayKind
 from dynprof.errors import AsOfError, SnapshotNotFoundError, UnknownUserError, WorkspaceError
-from dynprof.snapshot import SNAPSHOTS, bucket_name
+from dynprof.keys import bucket_name
+from dynprof.snapshot import SNAPSHOTS
 from dynprof.store import SnapshotStore, StateRows
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -168,6 +169,8 @@ def test_a_snapshot_with_a_missing_file_or_of_another_corpus_is_refused(tmp_path
     with pytest.raises(
         WorkspaceError, match=r"expected a snapshot of the workspace's corpus \(other\), found one of c0"
     ):
+        SnapshotStore(copy.workspace, copy.snapshot)
+    with pytest.raises(SnapshotNotFoundError, match="found none of the present corpus"):
         SnapshotStore(copy.workspace)
     copy.workspace.write_manifest(json.loads(json.dumps(manifest)), "corpus")
     copy.workspace.remove(SNAPSHOTS, copy.snapshot, "states", bucket_name(1, "arrow"))

@@ -1,0 +1,34 @@
+"""How many encoding actors a cluster gets, and what each of them asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import ray
+from ray.data import ActorPoolStrategy
+
+__all__ = ["actor_plan"]
+
+_CORES_PER_ACTOR = 4
+
+
+def actor_plan(device: str, actors: int) -> tuple[ActorPoolStrategy, dict[str, float], int]:
+    """How many actors, what each reserves, and its threads: a GPU each, else a few cores each.
+
+    `--device cuda` asks for GPUs also where none is up yet, so that an autoscaler starts them. An actor never asks for
+    more cores than the smallest node has: it would wait for ever.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    n_cpus = max(1, int(sum(node["CPU"] for node in nodes)))
+    n_gpus = 0 if device == "cpu" else int(sum(node.get("GPU", 0) for node in nodes))
+    if n_gpus or device.startswith("cuda"):
+        n_actors = actors or max(1, n_gpus)
+        return _pool(n_actors), {"num_gpus": 1}, max(1, n_cpus // n_actors)
+    smallest = int(min((node["CPU"] for node in nodes), default=1))
+    n_actors = actors or max(len(nodes), n_cpus // _CORES_PER_ACTOR, 1)
+    threads = int(np.clip(n_cpus // n_actors, 1, max(1, smallest)))
+    # One core of each actor's share stays free for the tasks that feed it; the threads use it when they rest.
+    return _pool(n_actors), {"num_cpus": max(0.5, threads - 1)}, threads
+
+
+def _pool(n_actors: int) -> ActorPoolStrategy:
+    return ActorPoolStrategy(min_size=1, max_size=n_actors, max_tasks_in_flight_per_actor=2)

@@ -25,7 +25,7 @@ __all__ = ["BucketEvents", "BuiltBucket", "build_bucket", "sum_of_events"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_EVENTS_AT_ONCE = 65_536
+_EVENTS_AT_ONCE = 131_072
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def write_shard(
 
 
 def read_bucket(
-    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 65_536
+    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 131_072
 ) -> Iterator[VectorChunk]:
     """The vectors that one user bucket needs, shards in order, in chunks of at least one shard.
 

@@ -261,9 +261,7 @@ def test_weights_stay_as_they_came():
 @pytest.mark.parametrize("n_buckets", [1, 4, 64])
 def test_an_id_that_two_users_give_to_two_items_is_two_events_in_any_number_of_buckets(n_buckets: int) -> None:
     ids = [{"event_id": f"e{i % 50}", "user_id": f"u{i}", "item_id": f"i{i}", "text": f"t{i}"} for i in range(100)]
-    rows = raw(
-        [{**row, "timestamp": i, "event_type": "like", "weight": 1.0} for i, row in enumerate(given)], RAW_EVENTS
-    )
+    rows = raw([event(**row) for row in ids], RAW_EVENTS)
     items, events = resolve_items(mixed_events(rows, n_buckets))
     assert len(items) == 100
     assert len(settle_users(events)) == 100

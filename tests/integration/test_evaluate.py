@@ -85,20 +85,20 @@ def test_a_corpus_without_anything_to_test_gives_a_report_without_numbers(tmp_pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (EvaluateOptions(metrics=("recall@10",)), "recall@10"),
-        (EvaluateOptions(decays="quadratic"), "quadratic"),
-        (EvaluateOptions(half_lives=("30",)), "half_life"),
-        (EvaluateOptions(prior_weight=-1), "prior weight"),
-        (EvaluateOptions(prior_weight=float("nan")), "prior weight"),
-        (EvaluateOptions(test_share=1.5), "test share"),
-        (EvaluateOptions(max_events=-1), "max events"),
+        ({"metrics": ("recall@10",)}, "recall@10"),
+        ({"decays": "quadratic"}, "quadratic"),
+        ({"half_lives": ("30",)}, "half_life"),
+        ({"prior_weight": -1}, "prior-weight"),
+        ({"prior_weight": float("nan")}, "prior-weight"),
+        ({"test_share": 1.5}, "test-share"),
+        ({"max_events": -1}, "max-events"),
     ],
 )
 def test_a_flag_that_means_nothing_is_refused_by_name(
-    workspace: Workspace, options: EvaluateOptions, message: str
+    workspace: Workspace, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        evaluate(workspace, options)
+        evaluate(workspace, EvaluateOptions(**options))
     assert workspace.folders("reports") == []
 
 

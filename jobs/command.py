@@ -139,8 +139,9 @@ def deliberate(error: BaseException | None, kind: type[Exception] = DynprofError
     """The error of a kind behind what Ray wrapped around it; None when there is none."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, kind):
-            return error
         seen.add(id(error))
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+        inner = getattr(error, "cause", None)  # Ray's wrapper is of the kind itself, with a traceback as its text
+        if isinstance(error, kind) and not isinstance(inner, kind):
+            return error
+        error = inner or error.__cause__ or error.__context__
     return None

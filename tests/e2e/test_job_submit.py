@@ -50,7 +50,7 @@ def cluster() -> Iterator[dict[str, str]]:
 def test_a_submitted_job_leaves_the_same_snapshot_as_one_machine(cluster: dict[str, str], tmp_path: Path) -> None:
     write_world(WorldSpec(n_users=30, n_events=1_000, seed=2), Workspace(tmp_path / "world"))
     flags = ["--events", f"{tmp_path}/world/events*", "--items", f"{tmp_path}/world/items*", "--buckets", "4"]
-    job = ["python", "-m", "jobs.pipeline", *flags, "--encoder", "hashing:32", "--no-evaluate", "--workspace"]
+    job = [sys.executable, "-m", "jobs.pipeline", *flags, "--encoder", "hashing:32", "--no-evaluate", "--workspace"]
     code = tmp_path / "code"
     for package in ("dynprof", "jobs"):  # what `--working-dir .` carries from a clone
         shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -65,7 +65,7 @@ def test_a_submitted_job_leaves_the_same_snapshot_as_one_machine(cluster: dict[s
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     submitted = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"job"'))
     here = subprocess.run(
-        [sys.executable, *job[1:], str(tmp_path / "here")],
+        [*job, str(tmp_path / "here")],
         cwd=ROOT,
         capture_output=True,
         text=True,

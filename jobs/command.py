@@ -125,7 +125,8 @@ def hold_ray() -> Iterator[None]:
 
 def _configure_data() -> None:
     """Ray Data's settings for every pipeline; they count from the next dataset on."""
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if not LOG.isEnabledFor(logging.DEBUG):
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it logs a traceback of every error that it raises
     context = DataContext.get_current()
     context.enable_progress_bars = sys.stderr.isatty()
     context.enable_operator_progress_bars = context.enable_progress_bars

@@ -47,7 +47,8 @@ def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequenc
         expected = deliberate(error, DynprofError) or deliberate(error, OSError)
         if expected is None:
             raise
-        print(f"dynprof: {type(expected).__name__}: {expected}", file=sys.stderr)  # noqa: T201
+        said = str(expected).partition("\n")[0]  # below it Ray adds advice of its own
+        print(f"dynprof: {type(expected).__name__}: {said}", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_USAGE)
     sys.exit(0)
 

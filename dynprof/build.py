@@ -159,16 +159,16 @@ class _Totals:
         vectors: npt.NDArray[np.float16],
     ) -> None:
         """Add some events, rising, whose vectors are the `rows` of `vectors`; a slice at a time, for bounded memory."""
-        wide = np.asarray(vectors if len(mine) else vectors[:0], np.float32)
         for start in range(0, len(mine), _EVENTS_AT_ONCE):
             part, row = mine[start : start + _EVENTS_AT_ONCE], rows[start : start + _EVENTS_AT_ONCE]
             users, at_us, weights = events.users[part], events.at_us[part], events.weights[part]
             ages_s = age_seconds(self.spec.as_of_us, at_us)
             decayed = np.stack([d.weights(ages_s) for d in self.spec.decays], axis=1) * weights[:, None]
-            sums = weighted_sums(users, row, decayed, wide, self.n_users)
+            half = vectors[row]  # in the order of the events: what follows reads memory from front to back
+            sums = weighted_sums(users, np.arange(len(row)), decayed, half.astype(np.float32), self.n_users)
             self.sums = np.add(self.sums, sums, out=self.sums) if len(self.sums) else sums
             self.masses += [self._by_user(users, power) for power in (np.abs(decayed), decayed**2)]
-            self.states = self.states.add(users, at_us, weights, vectors[row])
+            self.states = self.states.add(users, at_us, weights, half)
 
     def _by_user(self, users: npt.NDArray[np.int64], weights: FloatArray) -> FloatArray:
         return np.stack([masses_by_user(users, w, self.n_users) for w in weights.T], axis=1)

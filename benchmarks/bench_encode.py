@@ -108,10 +108,14 @@ def main() -> None:
         workspace, texts = make_corpus(Path(folder), args.events, args.texts)
         encoder = load_encoder("minilm", threads=threads)
         steady: list[float] = []
+
+        def pipeline() -> None:
+            steady.append(run_pipeline(workspace))
+
         seconds = in_turn(
             {
                 "bare": lambda: encoder.encode(texts),
-                "pipeline": lambda: steady.append(run_pipeline(workspace)),
+                "pipeline": pipeline,
                 "products": products,
             },
             args.rounds,

@@ -81,7 +81,7 @@ def run_pipeline(workspace: Workspace) -> float:
     files = [Path(workspace.path(*folder, name)) for name in workspace.files(*folder, suffix=".arrow")]
     done = sorted((f.stat().st_mtime, workspace.ipc_metadata(*folder, f.name)["n_encoded"]) for f in files)
     done = [(at, n) for at, n in done if n]
-    return sum(n for _, n in done[1:]) / (done[-1][0] - done[0][0])
+    return float(sum(n for _, n in done[1:]) / (done[-1][0] - done[0][0]))
 
 
 def products() -> None:

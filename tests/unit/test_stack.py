@@ -80,7 +80,7 @@ def test_variants_run_as_their_library_wrote_them() -> None:
     assert take_apart(BertModel(BertConfig(**SHAPE, is_decoder=True))) is None
 
 
-def build_jina(folder: Path, **changes: object) -> dict[str, torch.Tensor]:
+def build_jina(folder: Path) -> dict[str, torch.Tensor]:
     """A model of the architecture of jina-embeddings-v2, random, of a few kilobytes; its weights."""
     n_words = build_tiny_tokenizer(folder)
     config = {"architectures": ["JinaBertForMaskedLM"], "model_type": "bert", "hidden_size": 24, "vocab_size": n_words}
@@ -112,7 +112,8 @@ def jina_reference(weights: dict[str, torch.Tensor], ids: list[int]) -> torch.Te
     def norm(name: str, x: torch.Tensor) -> torch.Tensor:
         return f.layer_norm(x, (24,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-12)
 
-    x = norm("embeddings.LayerNorm", w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0])
+    words = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
+    x = norm("embeddings.LayerNorm", words)
     slopes = [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3]  # six heads: four of four, two of eight
     for at in ("encoder.layer.0.", "encoder.layer.1."):
         q, k, v = (dense(f"{at}attention.self.{part}", x).view(n, 6, 4) for part in ("query", "key", "value"))
@@ -149,8 +150,10 @@ def test_a_jina_variant_is_refused_by_the_weight_that_differs(jina, change) -> N
     from safetensors.torch import save_file
 
     folder, weights = jina
-    name = "encoder.layer.1.attention.self.layer_norm_q.weight" if change == "left over" else "encoder.layer.1.mlp.wo.bias"
-    changed = {k: v for k, v in weights.items() if k != name} | ({name: torch.ones(24)} if change == "left over" else {})
+    left_over = change == "left over"
+    name = f"encoder.layer.1.{'attention.self.layer_norm_q.weight' if left_over else 'mlp.wo.bias'}"
+    changed = {k: v for k, v in weights.items() if k != name}
+    changed |= {name: torch.ones(24)} if left_over else {}
     save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputFileError, match=name.replace(".", r"\.")):
         load_encoder(str(folder), device="cpu")

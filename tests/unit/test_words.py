@@ -13,7 +13,22 @@ from dynprof.encoders.batching import Tokens
 from dynprof.encoders.weights import find_model
 from dynprof.encoders.words import WordTokenizer
 
-PIECES = ["the", "cat", "İstanbul", "ΟΔΟΣ", "ｆｕｌｌ", "naïve", "👨‍👩‍👧", "#tag", "@you", "don't", "東京", "мир", "\u0301", "\u200d"]
+PIECES = [
+    "the",
+    "cat",
+    "İstanbul",
+    "ΟΔΟΣ",
+    "ｆｕｌｌ",
+    "naïve",
+    "👨‍👩‍👧",
+    "#tag",
+    "@you",
+    "don't",
+    "東京",
+    "мир",
+    "\u0301",
+    "\u200d",
+]
 PIECES += ["[SEP]", "[PAD]", "[MASK]x", "a[CLS]b", "x" * 150, "…", "\u3000", "\t", "é́", "ـ"]
 TEXTS = st.lists(
     st.lists(st.sampled_from(PIECES) | st.text(max_size=12), min_size=1, max_size=9).map(" ".join), max_size=12
@@ -50,7 +65,7 @@ def test_tokens_are_the_tokenizers_own(by_words, whole, texts) -> None:
 
 @settings(max_examples=40)
 @given(TEXTS)
-def test_without_special_tokens_too(whole, texts) -> None:
+def test_without_special_tokens_too(texts) -> None:
     plain = WordTokenizer(load(), 1_000, special=False)
     whole_text = load()
     whole_text.no_padding()
@@ -69,7 +84,7 @@ def test_what_is_forgotten_is_learnt_again(whole, monkeypatch) -> None:
 def test_a_tokenizer_that_looks_across_spaces_is_refused() -> None:
     from tokenizers import models, pre_tokenizers
 
-    marks_spaces = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    marks_spaces = Tokenizer(models.WordPiece({"[UNK]": 0}))
     marks_spaces.pre_tokenizer = pre_tokenizers.Metaspace()
     assert not WordTokenizer.is_supported(marks_spaces)
     spaced = load()

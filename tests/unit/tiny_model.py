@@ -21,7 +21,12 @@ def build_tiny_model(folder: Path) -> None:
 
     torch.manual_seed(0)
     config = DistilBertConfig(
-        vocab_size=build_tiny_tokenizer(folder / "bare"), dim=16, hidden_dim=32, n_layers=2, n_heads=2, max_position_embeddings=24
+        vocab_size=build_tiny_tokenizer(folder / "bare"),
+        dim=16,
+        hidden_dim=32,
+        n_layers=2,
+        n_heads=2,
+        max_position_embeddings=24,
     )
     DistilBertModel(config).save_pretrained(folder / "bare")
     parts = [Transformer(str(folder / "bare"), max_seq_length=12), Pooling(16), Dense(16, 8)]  # with Tanh

@@ -108,7 +108,7 @@ class WordTokenizer:
     def _join(self, words: Tokens, n_words: npt.NDArray[np.integer]) -> Tokens:
         """Tokens of texts from those of their words: cut at the limit, special ones around."""
         ends = np.concatenate([[0], np.cumsum(words.lengths)])[np.cumsum(n_words, dtype=np.int64)]
-        starts = np.concatenate([[0], ends[:-1]])
+        starts = np.concatenate([[0], ends])[:-1]
         kept = np.minimum(ends - starts, self._room)
         before, after = np.array(self._before, np.int32), np.array(self._after, np.int32)
         lengths = kept + len(before) + len(after)

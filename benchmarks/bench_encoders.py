@@ -41,7 +41,7 @@ PRODUCTS = 300
 Encode = Callable[[list[str]], Any]
 
 
-def library(precision: str, batch_size: int, device: str) -> Encode:
+def library(precision: str, batch_size: int, device: str) -> partial[Any]:
     """`SentenceTransformer.encode` of MiniLM in one of its settings."""
     import torch
     from sentence_transformers import SentenceTransformer

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dynprof.encoders.catalog import CATALOG, PublishedModel, published
-from dynprof.encoders.model_files import CONFIG_SUFFIXES, NOT_READ, weight_files
+from dynprof.encoders.model_files import CONFIG_SUFFIXES, NOT_READ, has_weights
 from dynprof.errors import ModelNotFoundError
 
 __all__ = ["MODELS_VARIABLE", "ModelFolder", "find_model", "models_folder"]
@@ -51,7 +51,7 @@ def find_model(name: str, *, revision: str | None = None, with_code: bool = Fals
     model = published(name)
     folder = _local_folder(name, model)
     found = ModelFolder(folder, revision) if folder else _hub_folder(name, model, revision, with_code)
-    if not weight_files(found.path):
+    if not has_weights(found.path):
         raise ModelNotFoundError(
             f"{found.path}: expected model.safetensors (or pytorch_model.bin), found no weights. "
             f"Copy all files of the model there, or name another folder."
@@ -103,7 +103,7 @@ def _hub_folder(name: str, model: PublishedModel, revision: str | None, with_cod
         except (OSError, ValueError, HTTPError) as error:
             reason = error
             continue
-        if weight_files(path):
+        if has_weights(path):
             return ModelFolder(path, revision and path.name)
     raise ModelNotFoundError(_where_to_get(name, model, offline=hub.is_offline_mode())) from reason
 
@@ -127,7 +127,7 @@ def _snapshot(hub_id: str, revision: str | None, with_code: bool, *, cache_only:
                 local_files_only=cache_only,
             )
         )
-        if weight_files(path):
+        if has_weights(path):
             break
     return path
 

@@ -71,6 +71,21 @@ def test_a_folder_gives_what_sentence_transformers_gives(build, built, tmp_path)
     assert np.abs(encoder.encode(TEXTS) - reference).max() < 1e-6
 
 
+def test_a_table_in_a_folder_of_its_own_is_found(built, tmp_path) -> None:
+    """As sentence-transformers 3 to 5 wrote them."""
+    folder = sentence_transformers_static(tmp_path / "static", built)
+    expected = load_encoder(str(folder), device="cpu").encode(TEXTS)
+    place = folder / "0_StaticEmbedding"
+    place.mkdir(exist_ok=True)
+    for name in ("model.safetensors", "tokenizer.json"):
+        if (folder / name).is_file():
+            (folder / name).rename(place / name)
+    entries = json.loads((folder / "modules.json").read_text())
+    entries[0]["path"] = place.name
+    (folder / "modules.json").write_text(json.dumps(entries))
+    assert np.array_equal(load_encoder(str(folder), device="cpu").encode(TEXTS), expected)
+
+
 def test_a_changed_table_changes_the_fingerprint(built, tmp_path) -> None:
     folder = sentence_transformers_static(tmp_path / "static", built)
     before = encoder_identity(str(folder)).fingerprint

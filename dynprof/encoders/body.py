@@ -10,7 +10,7 @@ from dynprof.encoders.batching import Integers, runs_of
 from dynprof.encoders.checkpoint import TransformerFiles, load_around, load_model, precision_of
 from dynprof.encoders.jina import is_jina, load_jina
 from dynprof.encoders.layers import Batch
-from dynprof.encoders.stack import Stack, take_apart
+from dynprof.encoders.stack import Stack, let_go, take_apart
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ class Body:
         else:
             self._model = load_model(files, device)
             self._stack = take_apart(self._model[0].model)
+            if self._stack is not None:
+                let_go(self._model[0].model)
             self.tokenizer, self._rest = self._model.tokenizer, list(self._model)[1:]
         # Means are taken run by run, without the padded copy that the library's pooling reads.
         self._mean = files.architecture.modules[1] == "Pooling" and files.architecture.pooling == ("mean",)

@@ -12,7 +12,7 @@ from dynprof.encoders.layers import Affine, Batch, Bias, Layer, Norm
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Stack", "affine", "norm", "take_apart"]
+__all__ = ["Stack", "affine", "let_go", "norm", "take_apart"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,13 @@ def take_apart(model: Any) -> Stack | None:
         embed = _embed(model.embeddings, model.embeddings.padding_idx + 1)
         return Stack(embed, [_mpnet(each) for each in model.encoder.layer], _mpnet_bias(model.encoder))
     return None
+
+
+def let_go(model: Any) -> None:
+    """Drop the layers of a model that was taken apart: a stack has its own copy of their weights."""
+    for part in model.children():
+        if layers := getattr(part, "layer", None):
+            del layers[:]
 
 
 def affine(*parts: Any) -> Affine:

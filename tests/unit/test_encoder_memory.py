@@ -96,6 +96,10 @@ def test_a_text_of_only_invisible_characters_is_finite(encoder) -> None:
     assert np.isfinite(encoder.encode(["\u200d\u200d", "\u0301"])).all()
 
 
+def test_weights_are_in_memory_once(encoder) -> None:
+    assert not list(encoder._body._model[0].model.transformer.layer)
+
+
 def test_windows_come_back_in_order(encoder, monkeypatch) -> None:
     expected = encoder.encode(MANY)
     monkeypatch.setattr("dynprof.encoders.encoder.WINDOW_TEXTS", 3)

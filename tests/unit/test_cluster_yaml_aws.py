@@ -1,4 +1,4 @@
-"""cluster.yaml against what AWS itself says: the request that starts an instance, and what each type of instance has."""
+"""cluster.yaml against what AWS says: the request that starts an instance, and what each type of instance has."""
 
 from __future__ import annotations
 

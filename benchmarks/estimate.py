@@ -1,7 +1,7 @@
 """Bytes, hours and dollars of a corpus of so many events. Nothing is measured here.
 
-Sizes follow from docs/formats.md, rates from rows of benchmarks/README.md, limits from the code; prices, the speed of a GPU
-and the latency of object storage are assumptions.
+Sizes follow from docs/formats.md, rates from rows of benchmarks/README.md, limits from the code; prices, the speed of a
+GPU and the latency of object storage are assumptions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import NormalDist
 from dynprof.bank import DEFAULT_BANK
 from dynprof.decay import PROFILE_KINDS
 from dynprof.world.measured import ACTIVITY_SIGMA, REPEAT_SHARE
-from jobs import encode, ingest
+from jobs import build_tasks, encode, ingest
 
 __all__ = ["SCALES", "Assumptions", "Scale", "Size"]
 
@@ -46,6 +46,8 @@ class Assumptions:
     build_per_vcpu_s: float = _about(71_000, "events; 142,000/s of two cores: benchmarks/README.md")
     read_s: float = _about(0.1, "a file of object storage opened and read from: assumed, three round trips")
     cpu_node_vcpus: float = _about(16, "of a CPU worker")
+    buckets: float = _about(0, "--buckets of the job; 0: as it chooses")
+    shard_texts: float = _about(encode._TEXTS_PER_SHARD, "--shard-texts of the job")
     start_h: float = _about(0.4, "paid for each node beside its work: 15 minutes of installation, 10 of idling")
     cpu_node_usd_h: float = _about(0.33, "spot, m7i.4xlarge: assumed, November 2026")
     gpu_node_usd_h: float = _about(0.45, "spot, g6.2xlarge: assumed, November 2026")
@@ -133,18 +135,19 @@ class Size:
         """As `jobs.ingest` chooses them."""
         wanted = self.scale.events * (self.given.text_bytes + self.given.row_bytes) / ingest._BYTES_PER_BUCKET
         rounded = 2 ** math.ceil(math.log2(max(1.0, wanted)))
-        return int(min(max(rounded, ingest._FEWEST_BUCKETS), ingest._MOST_BUCKETS))
+        return int(self.given.buckets) or int(min(max(rounded, ingest._FEWEST_BUCKETS), ingest._MOST_BUCKETS))
 
     @property
     def shards(self) -> int:
         """As `jobs.encode` chooses them."""
-        wanted = self.scale.events / encode._TEXTS_PER_SHARD
+        wanted = self.scale.events / self.given.shard_texts
         return int(min(2 ** math.ceil(math.log2(max(1.0, wanted))), encode._MOST_SHARDS))
 
     @property
-    def parts(self) -> int:
-        """Record batches of all shards: what the build opens, one read each."""
-        return self.buckets * self.shards
+    def reads(self) -> int:
+        """Of the build: a bucket opens every shard for its hashes, and once more for each pass over its users."""
+        passes = math.ceil(self.users / self.buckets / build_tasks._USERS_PER_PASS[False])
+        return self.buckets * self.shards * (1 + passes)
 
     @property
     def ingest_task_bytes(self) -> float:
@@ -193,8 +196,8 @@ class Size:
 
     @property
     def build_wait_h(self) -> float:
-        """Waiting for object storage: a task reads its bucket's part of every shard, one after another."""
-        return self._cpu_h(self.parts * self.given.read_s)
+        """Waiting for object storage: a task reads one file after another."""
+        return self._cpu_h(self.reads * self.given.read_s)
 
     @property
     def driver_wait_h(self) -> float:

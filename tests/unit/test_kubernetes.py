@@ -200,7 +200,8 @@ def test_probes_ask_what_ray_answers_without_a_token(path: str) -> None:
         return
     container = RAY_PODS[path]["spec"]["containers"][0]
     server = http_server_head if "headGroupSpec" in path else http_server_agent
-    public = set(re.findall(r'"(/api/\w*healthz)"', inspect.getsource(server)))
+    (listed,) = re.findall(r"(?i)public_exact_paths = [\[{](.*?)[\]}]", inspect.getsource(server), re.DOTALL)
+    public = set(re.findall(r'"(/api/\w+)"', listed))
     for name in ("readinessProbe", "livenessProbe"):
         probe = container[name]
         asked = re.findall(r"/api/\w+", str(probe))

@@ -1,4 +1,4 @@
-"""What the manifests and the operations page tell a cluster to run: commands, runtime environment, Serve configuration."""
+"""What the manifests and the operations page tell a cluster to run: commands, environment, Serve configuration."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ def understood(command: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namesp
 
 
 def commands_on_the_page() -> list[str]:
-    """Every `python -m jobs...` of an indented block, its continued lines joined."""
+    """Every `python -m jobs...` with flags: of indented blocks, continued lines joined, and within the text."""
     blocks = re.sub(r"\\\n\s+", "", "\n".join(line for line in PAGE.splitlines() if line.startswith("    ")))
-    return re.findall(r"python -m jobs\.\w+ [^\n#]*", blocks)
+    within_lines = re.findall(r"`(python -m jobs\.\w+ --[^`]*)`", PAGE)
+    return re.findall(r"python -m jobs\.\w+ [^\n#]*", blocks) + within_lines
 
 
 def test_the_entrypoint_of_the_job_is_a_command_that_its_parser_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ def test_job_and_service_run_in_that_environment() -> None:
 
 
 @pytest.mark.parametrize("config", [SERVE, IN_CLUSTER], ids=["serve.yaml", "rayservice.yaml"])
-def test_the_configuration_of_serve_fits_its_schema_and_the_arguments_of_the_application(
+def test_the_configuration_of_serve_fits_its_schema_and_the_application(
     config: dict[str, Any],
 ) -> None:
     deployed = ServeDeploySchema.model_validate(config)

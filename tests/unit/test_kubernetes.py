@@ -120,6 +120,13 @@ def test_traffic_is_denied_to_every_pod_and_let_in_by_name() -> None:
             assert not [peer for peer in rule["from"] if "ipBlock" in peer]
 
 
+def test_every_port_that_a_policy_opens_is_one_that_its_pods_have() -> None:
+    for policy in (m["spec"] for m in MANIFESTS if m["kind"] == "NetworkPolicy"):
+        pods = [POD_TEMPLATES[path] for path in pods_that_match(policy["podSelector"])]
+        ports = {p["containerPort"] for pod in pods for c in pod["spec"]["containers"] for p in c.get("ports", [])}
+        assert {port["port"] for rule in policy.get("ingress", []) for port in rule.get("ports", [])} <= ports
+
+
 def test_every_selector_finds_pods() -> None:
     selectors = [m["spec"][key] for m in MANIFESTS for key in ("podSelector", "selector") if key in m.get("spec", {})]
     assert len(selectors) >= 6

@@ -10,7 +10,7 @@ import pytest
 from ray.dashboard.modules.metrics.dashboards import default_dashboard_panels, serve_dashboard_panels
 
 from benchmarks import sizing
-from benchmarks.estimate import SCALES, Assumptions, Size
+from benchmarks.estimate import SCALES, Assumptions, Scale, Size
 
 REPO = Path(__file__).parents[2]
 PAGE = (REPO / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -93,9 +93,19 @@ def test_what_the_page_says_in_words_is_what_the_estimate_says() -> None:
     assert round(large.ingest_task_bytes / 1e9) == 64
     assert round(small.evaluate_bytes / 1e9) == 27
     assert max(middle.ingest_task_bytes, middle.encode_task_bytes, middle.build_task_bytes) < 1.5e9
-    assert (given.dim * 4 * small.users / 1e9, given.dim * 4 * middle.users / 1e9) == pytest.approx(
-        (0.15, 7.7), abs=0.05
-    )
+    matrices = [4 * given.dim * size.users / 1e9 for size in (small, middle)]
+    assert matrices == pytest.approx([0.15, 7.7], abs=0.05)
+    assert round(middle.texts / middle.shards, -4) == 430_000
+    assert round(1e11 * (given.text_bytes + given.row_bytes) / (64 << 20), -3) == 325_000
+
+
+def test_a_gpu_pays_from_eight_million_texts_on() -> None:
+    def gain_usd(texts: float) -> float:
+        size = Size(Scale("", texts, 1, 1), Assumptions(repeat_share=0))
+        return size.encode_without_gpu_usd - size.gpu_usd
+
+    assert "from some 8 M texts on" in " ".join(PAGE.split())
+    assert gain_usd(7e6) < 0 < gain_usd(8e6)
 
 
 def test_the_estimate_grows_with_events_and_a_price_of_nothing_costs_nothing() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from dynprof.errors import DynprofError, InputFileError
-from dynprof.workspace import resolve_filesystem
+from dynprof.filesystems import resolve_filesystem, what_to_do
 
 __all__ = ["compression_of", "naming", "open_random_access", "open_stream", "suffix_of"]
 
@@ -64,6 +64,5 @@ def naming(path: str, expected: str) -> Iterator[None]:
     except DynprofError:
         raise
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise InputFileError(
-            f"{path}: expected {expected}, found: {error}. Replace the file or leave it out of the input."
-        ) from error
+        advice = what_to_do(error) or "Replace the file or leave it out of the input."
+        raise InputFileError(f"{path}: expected {expected}, found: {error}. {advice}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -17,18 +18,26 @@ import pyarrow.fs as pafs
 
 from dynprof.errors import ConfigError
 
-__all__ = ["ADDRESS_VARIABLES", "TRANSIENT", "resolve_filesystem", "stores_objects", "what_to_do"]
+__all__ = ["ADDRESS_VARIABLES", "TRANSIENT", "open_input", "resolve_filesystem", "stores_objects", "what_to_do"]
 
-ADDRESS_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION")
-"""Where the storage is. Every machine of a cluster needs the same; none of them is a secret."""
+ADDRESS_VARIABLES = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_MAX_ATTEMPTS",
+)
+"""Where the storage is, and how patient to be. Every machine of a cluster needs the same; none is a secret."""
 
 TRANSIENT = (
-    r"AWS Error (?:NETWORK_CONNECTION|INTERNAL_FAILURE|SLOW_DOWN|SERVICE_UNAVAILABLE|THROTTLING|REQUEST_TIMEOUT|NO_SUCH_UPLOAD"
-    r"|UNKNOWN \(HTTP status 5\d\d\))"
+    r"AWS Error (?:NETWORK_CONNECTION|INTERNAL_FAILURE|SLOW_DOWN|SERVICE_UNAVAILABLE|THROTTLING|REQUEST_TIMEOUT"
+    r"|NO_SUCH_UPLOAD|UNKNOWN \(HTTP status 5\d\d\))"
 )
 """Matches what Arrow says when the storage may answer the next time."""
 
-_ATTEMPTS = 10  # waits of 2^n * 50 ms, at most 20 s: one to two minutes until a request is given up
+_ATTEMPTS = 10
+_WAIT_S = 0.025  # doubled with every attempt, as the SDK does: half a minute until a request is given up
+_OVERFLOW = "Failed to flush response stream"  # Arrow, of an answer longer than the bytes it asked for: an error's text
 _CONNECT_S, _SILENCE_S = 5.0, 30.0  # the SDK's 1 and 3 are too short for a busy store
 _S3_TEXTS = ("region", "scheme", "endpoint_override", "tls_ca_file_path")
 _S3_FLAGS = (
@@ -60,6 +69,57 @@ def resolve_filesystem(uri: str | Path) -> tuple[pafs.FileSystem, str]:
     except pa.ArrowInvalid as error:
         raise _malformed(text, str(error)) from error
     return filesystem, path
+
+
+def open_input(filesystem: pafs.FileSystem, path: str) -> pa.NativeFile:
+    """A file for ranged reads; from object storage one whose reads are repeated also where Arrow gives up at once.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    file = filesystem.open_input_file(path)
+    return pa.PythonFile(_PatientFile(file), mode="r") if stores_objects(filesystem) else file
+
+
+class _PatientFile:
+    """What `pa.PythonFile` needs of a file; Arrow reads it from one thread at a time."""
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        self._file, self._at = file, 0
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._file.closed)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size()}[whence]
+        self._at = start + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._file.size() - self._at if size is None or size < 0 else size
+        for attempt in range(attempts := _attempts()):
+            try:
+                content = bytes(self._file.read_at(wanted, self._at))
+                break
+            except OSError as error:
+                if _OVERFLOW not in str(error) or attempt + 1 == attempts:
+                    raise
+                time.sleep(_WAIT_S * 2**attempt)
+        self._at += len(content)
+        return content
 
 
 def stores_objects(filesystem: pafs.FileSystem) -> bool:
@@ -110,12 +170,25 @@ def _s3(text: str, parts: SplitResult) -> pafs.S3FileSystem:
 def _s3_filesystem(given: tuple[tuple[str, str], ...]) -> pafs.S3FileSystem:
     options = {name: value == "true" if name in _S3_FLAGS else value for name, value in given}
     return pafs.S3FileSystem(
-        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        # Not the "standard" strategy: it stops repeating once a sixth of all requests fail.
+        retry_strategy=pafs.AwsDefaultS3RetryStrategy(max_attempts=_attempts()),
         connect_timeout=_CONNECT_S,
         request_timeout=_SILENCE_S,
         allow_delayed_open=True,  # a small file is one request instead of three
         **options,
     )
+
+
+def _attempts() -> int:
+    """Of a request, from the SDKs' own variable.
+
+    Raises:
+        ConfigError: Not a whole number > 0.
+    """
+    said = os.environ.get("AWS_MAX_ATTEMPTS") or str(_ATTEMPTS)
+    if not said.isdecimal() or int(said) < 1:
+        raise ConfigError(f"AWS_MAX_ATTEMPTS: expected a whole number > 0, found {said!r}.")
+    return int(said)
 
 
 def _malformed(text: str, found: str) -> ConfigError:

@@ -25,7 +25,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
 from dynprof.errors import DynprofError, WorkspaceError
-from dynprof.filesystems import resolve_filesystem, stores_objects, what_to_do
+from dynprof.filesystems import open_input, resolve_filesystem, stores_objects, what_to_do
 
 __all__ = ["FORMAT_VERSION", "Workspace"]
 
@@ -176,12 +176,12 @@ class Workspace:
 
     def read_parquet(self, *parts: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
         """Read one Parquet file; `filters` as in `pyarrow.parquet.read_table`."""
-        path = self.path(*parts)
-        return pq.read_table(path, columns=columns, filters=filters, filesystem=self.filesystem, partitioning=None)
+        with open_input(self.filesystem, self.path(*parts)) as source:
+            return pq.read_table(source, columns=columns, filters=filters, partitioning=None)
 
     def parquet_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_parquet` was given as metadata, plus `n_rows`."""
-        with self.filesystem.open_input_file(self.path(*parts)) as source:
+        with open_input(self.filesystem, self.path(*parts)) as source:
             footer = pq.ParquetFile(source)
             stored = (footer.metadata.metadata or {}).get(b"dynprof", b"{}")
             return {**json.loads(stored), "n_rows": footer.metadata.num_rows}
@@ -203,7 +203,7 @@ class Workspace:
     def open_ipc(self, *parts: str) -> ipc.RecordBatchFileReader:
         """Open an Arrow IPC file: memory-mapped when local, ranged reads otherwise."""
         path = self.path(*parts)
-        return ipc.open_file(pa.memory_map(path) if self.is_local else self.filesystem.open_input_file(path))
+        return ipc.open_file(pa.memory_map(path) if self.is_local else open_input(self.filesystem, path))
 
     def ipc_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_ipc` was given as metadata."""
@@ -225,7 +225,7 @@ class Workspace:
         if not self.exists(*folder, "manifest.json"):
             return None
         path = self.path(*folder, "manifest.json")
-        with self.filesystem.open_input_stream(path) as source:
+        with open_input(self.filesystem, path) as source:
             raw = source.read()
         try:
             manifest = json.loads(raw)

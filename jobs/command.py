@@ -155,6 +155,7 @@ def _configure_data() -> None:
     context.max_consecutive_actor_init_deaths = _ACTOR_STARTS  # at the default of 0 the first killed start ends the run
     context.retried_map_errors = [TRANSIENT]  # once more from the start of the part, after the storage's own retries
     context.max_map_retries = _PART_RETRIES
+    context.raise_original_map_exception = True  # what Ray wraps around it loses an OSError on its way here
 
 
 def deliberate(error: BaseException | None, kind: type[Exception] = DynprofError) -> Exception | None:

@@ -75,10 +75,9 @@ class Raylets:
         kill(node, *processes_below(node))
 
     def _ask(self, request: Mapping[str, str]) -> dict[str, Any]:
-        assert self._host.stdin is not None and self._host.stdout is not None
-        self._host.stdin.write(json.dumps(request) + "\n")
-        self._host.stdin.flush()
-        answer = self._host.stdout.readline()
+        self._requests.write(json.dumps(request) + "\n")
+        self._requests.flush()
+        answer = self._answers.readline()
         if not answer:
             raise RuntimeError(
                 f"raylets: expected a node to start, found that the process ended ({self._host.wait()})."

@@ -12,7 +12,7 @@ import posixpath
 import re
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -200,10 +200,19 @@ class Workspace:
             for batch in batches:
                 writer.write_batch(batch.cast(schema) if batch.schema != schema else batch)
 
-    def open_ipc(self, *parts: str) -> ipc.RecordBatchFileReader:
-        """Open an Arrow IPC file: memory-mapped when local, ranged reads otherwise."""
+    def open_ipc(self, *parts: str, columns: Sequence[str] = ()) -> ipc.RecordBatchFileReader:
+        """Open an Arrow IPC file: memory-mapped when local, ranged reads otherwise.
+
+        Args:
+            parts: Of the path.
+            columns: What to read; empty reads all.
+        """
         path = self.path(*parts)
-        return ipc.open_file(pa.memory_map(path) if self.is_local else open_input(self.filesystem, path))
+        source = pa.memory_map(path) if self.is_local else open_input(self.filesystem, path)
+        if not columns:
+            return ipc.open_file(source)
+        fields = [ipc.open_file(source).schema.get_field_index(name) for name in columns]
+        return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=fields))
 
     def ipc_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_ipc` was given as metadata."""

@@ -35,7 +35,7 @@ from dynprof.snapshot import SNAPSHOTS
 from dynprof.workspace import Workspace
 from dynprof.world import WorldSpec, write_world
 
-__all__ = ["KINDS", "Disturbed", "Kill", "ShardWatch", "disturb", "tables_of"]
+__all__ = ["KINDS", "Disturbed", "Kill", "ShardWatch", "disturb", "flags", "tables_of"]
 
 KINDS = ("worker", "actor", "node", "driver")
 _ROOT = Path(__file__).parents[1]
@@ -131,18 +131,22 @@ def disturb(cluster: Raylets, world: Path, workspace: Workspace, kills: Sequence
         raise RuntimeError(
             f"{kills}: expected the run to end well, found exit code {driver.returncode}: {error[-2_000:]}"
         )
-    outcome.snapshot = json.loads(said)["snapshot"]
+    outcome.snapshot = json.loads(said.splitlines()[-1])["snapshot"]  # above it Ray tells of what it lost
     outcome.n_encoded = sum(watch.seen.values())
     outcome.tables = tables_of(workspace, outcome.snapshot)
     return outcome
 
 
-def _start(cluster: Raylets, world: Path, workspace: Workspace) -> subprocess.Popen[str]:
+def flags(world: Path, workspace: Workspace) -> list[str]:
+    """What the disturbed command is given: many small shards, all buckets of the world."""
     inputs = [flag for t in ("events", "users", "items") for flag in (f"--{t}", f"{world}/{t}*")]
     meaning = ["--encoder", "hashing:64", "--shard-texts", "32", "--buckets", str(_N_BUCKETS), "--no-evaluate"]
-    job = [sys.executable, "-m", "jobs.pipeline", *inputs, "--workspace", workspace.uri, *meaning]
+    return [*inputs, "--workspace", workspace.uri, *meaning, "--log-level", "ERROR"]
+
+
+def _start(cluster: Raylets, world: Path, workspace: Workspace) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*job, "--log-level", "ERROR"],
+        [sys.executable, "-m", "jobs.pipeline", *flags(world, workspace)],
         cwd=_ROOT,
         env={**os.environ, "PYTHONPATH": str(_ROOT), "RAY_ADDRESS": cluster.address},
         stdout=subprocess.PIPE,

@@ -45,7 +45,7 @@ def summary_of(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:
     """Wait for the end, which must be a good one; the summary."""
     said, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, log.read_text()[-3_000:]
-    summary: dict[str, Any] = json.loads(said)
+    summary: dict[str, Any] = json.loads(said.splitlines()[-1])
     return summary
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.fs as pafs
+import pytest
 from finished_run import assert_same, flags, make_world, start, summary_of
 from object_store import object_store
 
 from benchmarks.faults import tables_of
 from benchmarks.raylets import Raylets
 from dynprof.workspace import Workspace
+from jobs import pipeline
 
 N_NODES = 3
 
 
+@pytest.mark.usefixtures("ray_session")
 def test_three_nodes_and_object_storage_give_the_result_of_one_node_and_a_local_disk(tmp_path: Path) -> None:
     make_world(tmp_path / "world")
     log = tmp_path / "log"
-    local = summary_of(start(flags(str(tmp_path / "world"), str(tmp_path / "local")), {}, log), log)
+    local = pipeline.main(flags(str(tmp_path / "world"), str(tmp_path / "local")))
     with object_store() as store:
         # Credentials come from each node, so that a request tells who sent it; the address comes from the driver.
         secrets = {n: v for n, v in store.environment.items() if n in ("AWS_SECRET_ACCESS_KEY",)}

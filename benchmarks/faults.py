@@ -189,7 +189,7 @@ def _finished(workspace: Workspace, stage: str) -> int:
 
 def tables_of(workspace: Workspace, snapshot: str) -> dict[str, pa.Table]:
     """Every table of a finished run by its path: corpus, embeddings, profiles, states."""
-    folders = [(CORPUS, table) for table in ("events", "users", "items")]
+    folders: list[tuple[str, ...]] = [(CORPUS, table) for table in ("events", "users", "items")]
     folders += [(EMBEDDINGS, fingerprint) for fingerprint in workspace.folders(EMBEDDINGS)]
     folders += [(SNAPSHOTS, snapshot, table) for table in ("profiles", "states")]
     found = {}

@@ -50,7 +50,7 @@ class Request:
     @property
     def content(self) -> bytes:
         """What was put, without the frame of a body that is signed piece by piece."""
-        if not match(rb"[0-9a-f]+(;chunk-signature=[0-9a-f]+)?\r\n", self.body):
+        if not match(rb"[0-9a-fA-F]+(;chunk-signature=[0-9a-f]+)?\r\n", self.body):
             return self.body
         content, at = b"", 0
         while True:

@@ -227,7 +227,10 @@ def _loop(n_kills: int, seed: int, folder: Path) -> dict[str, Any]:
             )
             totals += Counter(runs=1, drivers=found.drivers, mismatches=int(not same))
             totals["texts_encoded_twice"] += found.n_encoded - expected.n_encoded
-            print(f"run={totals['runs']} kills={dict(found.kills)} same={same}", file=sys.stderr, flush=True)
+            seconds = round(time.perf_counter() - started)
+            print(
+                f"run={totals['runs']} at={seconds}s kills={dict(found.kills)} same={same}", file=sys.stderr, flush=True
+            )
             workspace.remove()
     return {
         "benchmark": "faults",

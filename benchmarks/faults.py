@@ -1,6 +1,6 @@
 """Kill workers, encoding actors, nodes and drivers of running pipelines, and compare what comes out.
 
-Every run is disturbed three times: while it ingests, while it encodes, while it builds. It must end with the tables of
+Every run is disturbed six times: while it ingests, four times while it encodes, while it builds. It must end with the tables of
 an undisturbed run, bit by bit, and no text of a finished shard may be encoded again. What is encoded is read from the
 shards themselves: a file that is written anew is another inode, and says how many texts were encoded for it.
 
@@ -42,7 +42,6 @@ _ROOT = Path(__file__).parents[1]
 _LIMIT_S = 180.0
 _N_BUCKETS = 8
 _FILES = {"ingest": "corpus/quarantine/*", "encode": "embeddings/*/shard-*", "build": "profiles/*/states/bucket-*"}
-_FEWEST = {"ingest": (1, 2), "encode": (1, 12), "build": (1, 5)}
 
 
 @dataclass(frozen=True)
@@ -203,22 +202,19 @@ def tables_of(workspace: Workspace, snapshot: str) -> dict[str, pa.Table]:
 
 
 def _plan(draw: random.Random) -> list[Kill]:
-    return [
-        Kill(
-            draw.choice(KINDS if stage == "encode" else [k for k in KINDS if k != "actor"]), stage, draw.randint(*span)
-        )
-        for stage, span in _FEWEST.items()
-    ]
+    """Once while it ingests, four times while it encodes, once while it builds."""
+    moments = [("ingest", 1), *(("encode", n) for n in sorted(draw.sample(range(1, 48), 4))), ("build", 1)]
+    return [Kill(draw.choice([k for k in KINDS if k != "actor" or s == "encode"]), s, n) for s, n in moments]
 
 
-def _loop(n_kills: int, seed: int, folder: Path) -> dict[str, Any]:
+def _loop(n_kills: int, limit_s: float, seed: int, folder: Path) -> dict[str, Any]:
     draw, totals, started = random.Random(seed), Counter[str](), time.perf_counter()
     kinds: Counter[str] = Counter()
     world = folder / "world"
     write_world(WorldSpec(n_users=40, n_events=1_500, seed=5), Workspace(world))
     with Raylets([{}] * 3) as cluster:
         expected = disturb(cluster, world, Workspace(folder / "undisturbed"), [])
-        while sum(kinds[kind] for kind in KINDS) < n_kills:
+        while sum(kinds[kind] for kind in KINDS) < n_kills and time.perf_counter() - started < limit_s:
             workspace = Workspace(folder / f"run-{totals['runs']}")
             found = disturb(cluster, world, workspace, _plan(draw), draw.randrange(1 << 30))
             kinds += found.kills
@@ -245,10 +241,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse flags, loop, print one JSON line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="how many must have fallen")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further run begins")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        result = _loop(args.kills, args.seed, Path(folder))
+        result = _loop(args.kills, args.seconds, args.seed, Path(folder))
     print(json.dumps({**result, "seed": args.seed, "machine": machine()}))
 
 

@@ -1,8 +1,9 @@
 """Kill workers, encoding actors, nodes and drivers of running pipelines, and compare what comes out.
 
-Every run is disturbed six times: while it ingests, four times while it encodes, while it builds. It must end with the tables of
-an undisturbed run, bit by bit, and no text of a finished shard may be encoded again. What is encoded is read from the
-shards themselves: a file that is written anew is another inode, and says how many texts were encoded for it.
+Every run is disturbed six times: once while it ingests, four times while it encodes, once while it builds. It must end
+with the tables of an undisturbed run, bit by bit, and no text of a finished shard may be encoded again. What is encoded
+is read from the shards themselves: a file that is written anew is another inode, and says how many texts were encoded
+for it.
 
     python -m benchmarks.faults --kills 50 --seed 0
 """

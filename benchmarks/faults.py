@@ -123,7 +123,7 @@ def disturb(cluster: Raylets, world: Path, workspace: Workspace, kills: Sequence
             struck = _strike(cluster, workspace, driver, blow, draw)
             outcome.kills[blow.kind if struck else "too late"] += 1
             if struck and blow.kind == "driver":
-                driver.wait()
+                driver.communicate()
                 driver = _start(cluster, world, workspace)
                 outcome.drivers += 1
         said, error = driver.communicate(timeout=_LIMIT_S)

@@ -88,7 +88,8 @@ def _descendants(pid: int) -> set[int]:
         text = _text(status)
         if text:
             parents[int(status.parent.name)] = int(text.rpartition(")")[2].split()[1])
-    found, front = set(), {pid}
+    found: set[int] = set()
+    front = {pid}
     while front:
         front = {child for child, parent in parents.items() if parent in front} - found
         found |= front

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,9 @@ from dynprof.vectors import one_chunk, vector_array
 __all__ = ["BucketEvents", "BuiltBucket", "build_bucket", "sum_of_events"]
 
 FloatArray = npt.NDArray[np.float64]
+Number = TypeVar("Number", np.int64, np.float64)
 
-_EVENTS_AT_ONCE = 32_768
+_EVENTS_AT_ONCE = 16_384
 _USERS_AT_ONCE = 128  # with seven decays of 384 dimensions 1.3 MiB of sums, which stay in cache
 
 
@@ -51,11 +53,12 @@ class BucketEvents:
     bio_rows: npt.NDArray[np.int64]
 
     @classmethod
-    def select(cls, events: pa.Table, bios: pa.Table, spec: SnapshotSpec, known: pa.Array) -> BucketEvents:
+    def select(cls, events: Iterable[pa.Table], bios: pa.Table, spec: SnapshotSpec, known: pa.Array) -> BucketEvents:
         """Events strictly before `as_of` that have a text, weighted by their type.
 
         Args:
-            events: user_id, timestamp, event_type, text_hash, weight of `schema.EVENTS`, sorted by user.
+            events: user_id, timestamp, event_type, text_hash, weight of `schema.EVENTS`, sorted by user: the bucket in
+                as many slices as it is read in. Of each only numbers are kept.
             bios: user_id, text_hash of `schema.BIOS`.
             spec: What the profiles mean.
             known: (m,) hashes of the texts that have a vector, in the order of the vectors' rows.
@@ -63,17 +66,16 @@ class BucketEvents:
         Raises:
             WorkspaceError: A text has no vector.
         """
-        events = events.filter(pc.less(events["timestamp"].cast(pa.int64()), spec.as_of_us))
-        ids = pc.unique(pa.chunked_array([*events["user_id"].chunks, *bios["user_id"].chunks], pa.string()))
+        slices = [_Numbers.of(rows, spec, known) for rows in events]
+        ids = pc.unique(pa.chunked_array([*(part.ids for part in slices), *bios["user_id"].chunks], pa.string()))
         user_ids = ids.take(pc.array_sort_indices(ids))
-        events = events.filter(pc.is_valid(events["text_hash"])).combine_chunks()
-        bios = bios.filter(pc.is_valid(bios["text_hash"])).combine_chunks()
+        bios = bios.filter(pc.is_valid(bios["text_hash"]))
         return cls(
             user_ids,
-            _positions(events["user_id"], user_ids),
-            np.asarray(events["timestamp"].cast(pa.int64())),
-            np.asarray(events["weight"], np.float64) * _type_factors(events["event_type"], spec),
-            _rows_of(events["text_hash"], known),
+            _joined([_positions(part.ids, user_ids)[part.users] for part in slices], np.int64),
+            _joined([part.at_us for part in slices], np.int64),
+            _joined([part.weights for part in slices], np.float64),
+            _joined([part.rows for part in slices], np.int64),
             _positions(bios["user_id"], user_ids),
             _rows_of(bios["text_hash"], known),
         )
@@ -90,6 +92,31 @@ class BucketEvents:
             self.rows[e],
             self.bio_users[b] - first,
             self.bio_rows[b],
+        )
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What a slice of the events of a bucket comes to."""
+
+    ids: pa.Array  # of the users with an event before `as_of`, with or without a text
+    users: npt.NDArray[np.int32]  # index into `ids`
+    at_us: npt.NDArray[np.int64]
+    weights: FloatArray
+    rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, events: pa.Table, spec: SnapshotSpec, known: pa.Array) -> _Numbers:
+        early = events.filter(pc.less(events["timestamp"].cast(pa.int64()), spec.as_of_us))
+        users = one_chunk(early["user_id"]).dictionary_encode()
+        has_text = pc.is_valid(early["text_hash"])
+        early = early.filter(has_text)
+        return cls(
+            users.dictionary,
+            np.asarray(users.indices.filter(one_chunk(has_text))),
+            np.array(early["timestamp"].cast(pa.int64())),
+            np.asarray(early["weight"], np.float64) * _type_factors(early["event_type"], spec),
+            _rows_of(early["text_hash"], known),
         )
 
 
@@ -217,5 +244,9 @@ def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArra
     return np.array(weights, np.float64)[indices]
 
 
-def _positions(ids: pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
+def _joined(parts: list[npt.NDArray[Number]], of_type: type[Number]) -> npt.NDArray[Number]:
+    return np.concatenate([np.empty(0, of_type), *parts])
+
+
+def _positions(ids: pa.Array | pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.index_in(one_chunk(ids), value_set=user_ids), np.int64)

@@ -171,6 +171,12 @@ class Workspace:
         path = self.path(*parts)
         return pq.read_table(path, columns=columns, filters=filters, filesystem=self.filesystem, partitioning=None)
 
+    def iter_parquet(self, *parts: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Read one Parquet file in slices of at most so many rows; no slice where it has no rows."""
+        with self.filesystem.open_input_file(self.path(*parts)) as source:
+            for batch in pq.ParquetFile(source).iter_batches(rows, columns=columns):
+                yield pa.Table.from_batches([batch])
+
     def parquet_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_parquet` was given as metadata, plus `n_rows`."""
         with self.filesystem.open_input_file(self.path(*parts)) as source:

@@ -20,6 +20,8 @@ from dynprof.workspace import Workspace
 
 __all__ = ["build_one_bucket", "sum_one_bucket", "write_bucket"]
 
+_EVENTS_PER_READ = 131_072
+
 _USERS_PER_PASS = {True: 1_024, False: 16_384}
 """Users summed at a time, by whether the vectors are memory-mapped: 11 or 170 MiB of sums with seven decays of 384
 dimensions. Few keep the sums near the processor; from object storage every pass fetches the vectors again."""
@@ -93,6 +95,6 @@ def sum_one_bucket(
 
 def _select(workspace: Workspace, bucket: int, meaning: SnapshotSpec, vectors: BucketVectors) -> BucketEvents:
     columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+    events = workspace.iter_parquet(CORPUS, "events", bucket_name(bucket), columns=columns, rows=_EVENTS_PER_READ)
     bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
     return BucketEvents.select(events, bios, meaning, vectors.hashes)

@@ -207,7 +207,7 @@ def write_snapshot(
         events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket))
         users = workspace.read_parquet(CORPUS, "users", bucket_name(bucket))
         vectors = BucketVectors(workspace, spec.fingerprint, bucket, N_SHARDS)
-        selected = BucketEvents.select(events, users, spec, vectors.hashes)
+        selected = BucketEvents.select([events], users, spec, vectors.hashes)
         passes = [
             selected.between(first, first + USERS_PER_PASS)
             for first in range(0, max(1, len(selected.user_ids)), USERS_PER_PASS)

@@ -76,7 +76,7 @@ class Bucket:
     bios: pa.Table
 
     def select(self, spec: SnapshotSpec = SPEC) -> BucketEvents:
-        return BucketEvents.select(self.events, self.bios, spec, HASHES)
+        return BucketEvents.select([self.events], self.bios, spec, HASHES)
 
 
 def make_bucket(seed: int, n_events: int) -> Bucket:
@@ -320,11 +320,22 @@ def test_a_bucket_without_users_has_empty_tables_of_the_right_types():
 def test_a_text_without_a_vector_is_an_error_that_counts():
     bucket = Bucket(event_table([event("ann", 1, 1), event("ann", 2, 2)]), bio_table({"ann": 3}))
     with pytest.raises(WorkspaceError, match=r"each of 2 texts, found 1\. .*jobs\.encode"):
-        BucketEvents.select(bucket.events, bucket.bios, SPEC, HASHES.take(pa.array([0, 2])))
+        BucketEvents.select([bucket.events], bucket.bios, SPEC, HASHES.take(pa.array([0, 2])))
     with pytest.raises(WorkspaceError, match=r"each of 1 texts, found 0\. .*jobs\.encode"):
-        BucketEvents.select(bucket.events, bucket.bios, SPEC, HASHES.take(pa.array([2, 1])))
+        BucketEvents.select([bucket.events], bucket.bios, SPEC, HASHES.take(pa.array([2, 1])))
 
 
 def test_a_type_without_a_weight_counts_one():
     selected = Bucket(event_table([event("ann", 3, 1, "own", 0.5), event("ann", 2, 1, "like")]), bio_table({})).select()
     assert selected.weights.tolist() == [0.5, 0.25]
+
+
+@settings(max_examples=20)
+@given(bucket=buckets, cuts=st.lists(st.integers(0, 120), max_size=4))
+def test_a_bucket_read_in_slices_is_the_bucket(bucket, cuts):
+    edges = [0, *sorted(c for c in cuts if c < len(bucket.events)), len(bucket.events)]
+    slices = [bucket.events[a:b] for a, b in pairwise(edges)]
+    read, whole = BucketEvents.select(slices, bucket.bios, SPEC, HASHES), bucket.select()
+    assert read.user_ids.equals(whole.user_ids)
+    for name in ("users", "at_us", "weights", "rows", "bio_users", "bio_rows"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(whole, name))

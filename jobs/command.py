@@ -135,6 +135,7 @@ def _configure_data() -> None:
     context.shuffle_input_batch_bytes = 64 << 20  # at the default of 1 GiB one task shuffles a whole small corpus
     context.shuffle_compression = "lz4"
     context.max_errored_blocks = 0  # a lost block would be lost data
+    context.raise_original_map_exception = True  # Ray's wrapper loses the error behind it on the way to the driver
 
 
 def deliberate(error: BaseException | None, kind: type[Exception] = DynprofError) -> Exception | None:

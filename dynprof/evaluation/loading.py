@@ -97,7 +97,7 @@ class Plan:
 def load_plan(workspace: Workspace, question: Question) -> Plan:
     """Read the corpus, bucket after bucket, and choose the test events.
 
-    Memory: about 60 bytes an event and 30 a distinct text to keep, twice that while the texts are numbered.
+    Memory: 25 bytes an event and 24 a distinct text to keep, about three times that while the texts are numbered.
 
     Raises:
         WorkspaceError: No finished corpus.

@@ -32,7 +32,7 @@ AUTO = "auto"
 
 _MOST_TESTS, _FEWEST_TESTS = 2_000, 500
 _SCORES_A_METHOD = 10_000_000_000
-"""Test events times texts: at 384 dimensions and seven profiles about four minutes of two cores."""
+"""Test events times texts: at 384 dimensions and seven profiles about six minutes of two cores."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ _LIMITS: tuple[Row, ...] = (
     ("memory, ingest task", "3 x events / buckets x 218", lambda s: _bytes(s.ingest_task_bytes)),
     ("memory, encoding actor", "texts / shards x (141 + 6 x dim)", lambda s: _bytes(s.encode_task_bytes)),
     ("memory, build task", "1 GiB + events / buckets x 110", lambda s: _bytes(s.build_task_bytes)),
-    ("memory, driver of `evaluate`", "2 x texts x 2 x dim", lambda s: _bytes(s.evaluate_bytes)),
+    ("memory, driver of `evaluate`", "events x 140", lambda s: _bytes(s.evaluate_bytes)),
     ("memory, replica of the server", "texts x (4 x dim + 125)", lambda s: _bytes(s.replica_bytes)),
 )
 

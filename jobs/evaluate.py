@@ -1,7 +1,6 @@
 """Which decay is better on this corpus: `python -m jobs.evaluate`.
 
-Blocks of test events are ranked in parallel, each against the whole catalogue; vectors and log lie once in Ray's object
-store and are shared by the tasks of a node without a copy.
+The driver holds the log as numbers and never a vector of a text; the vectors stream by, shard after shard.
 """
 
 from __future__ import annotations
@@ -15,30 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import ray
-
 from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS, latest_fingerprint
-from dynprof.errors import ConfigError, WorkspaceError
-from dynprof.evaluation import (
-    Contest,
-    Ranks,
-    Report,
-    compare_methods,
-    contest_methods,
-    cut_blocks,
-    rank_block,
-)
-from dynprof.evaluation.loading import Question, load_contest
+from dynprof.errors import ConfigError, FingerprintError, WorkspaceError
+from dynprof.evaluation import AUTO, Report, compare_methods, contest_methods, sample_size
+from dynprof.evaluation.loading import Question, load_plan
 from dynprof.evaluation.metrics import DEFAULT_METRICS, metric
 from dynprof.evaluation.storage import read_report, write_report
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT, DEFAULT_TYPE_WEIGHTS, parse_decays, parse_type_weights
 from dynprof.workspace import Workspace
-from jobs.command import Stopwatch, parser, ray_session, run, start_logging
-from jobs.stages import parts_of
+from jobs.command import Stopwatch, parser, run, start_logging
+from jobs.evaluate_ranking import rank_tests
 
 __all__ = ["EvaluateOptions", "evaluate"]
 
@@ -56,7 +43,7 @@ class EvaluateOptions:
         type_weights: Weight of an event by its type; types not named count 1.
         prior_weight: kappa, in units of event weight, >= 0.
         test_share: The test window is the last such share of the events.
-        max_events: Largest sample of test events; 0 for all.
+        max_events: Largest sample of test events; 0 for all, `AUTO` by the number of texts.
         include_seen: Whether texts that the user had before stay candidates.
         seed: Of the sample and of the bootstrap.
         metrics: Columns of the table.
@@ -68,7 +55,7 @@ class EvaluateOptions:
     type_weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TYPE_WEIGHTS))
     prior_weight: float = DEFAULT_PRIOR_WEIGHT
     test_share: float = 0.2
-    max_events: int = 2_000
+    max_events: int | str = AUTO
     include_seen: bool = False
     seed: int = 0
     metrics: tuple[str, ...] = DEFAULT_METRICS
@@ -78,8 +65,7 @@ class EvaluateOptions:
             metric(name)
         if not 0 < self.test_share < 1:
             raise ConfigError(f"--test-share: expected a share in (0, 1), found {self.test_share}.")
-        if self.max_events < 0:
-            raise ConfigError(f"--max-events: expected 0 (all) or a number > 0, found {self.max_events}.")
+        sample_size(self.max_events, 0)
         if not 0 <= self.prior_weight < float("inf"):
             raise ConfigError(f"--prior-weight: expected a number >= 0, found {self.prior_weight}.")
 
@@ -97,9 +83,17 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
     Raises:
         ConfigError: A flag that means nothing.
         WorkspaceError: No finished corpus or embeddings.
+        FingerprintError: The embeddings are of another corpus.
     """
     corpus = workspace.require_manifest(CORPUS, made_by="ingest")
     question = _question(workspace, options)
+    embeddings = workspace.require_manifest(EMBEDDINGS, question.fingerprint, made_by="encode")
+    if embeddings["corpus_id"] != corpus["corpus_id"]:
+        raise FingerprintError(
+            f"{workspace.path(EMBEDDINGS, question.fingerprint)}: expected embeddings of corpus "
+            f"{corpus['corpus_id']}, found those of {embeddings['corpus_id']}. "
+            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
+        )
     parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus["corpus_id"]}
     name = _report_name(parameters)
     if (stored := read_report(workspace, name)) is not None:
@@ -107,13 +101,13 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
         document, table = stored
         _show(table)
         return {**document, "report": name, "done_before": True}
-    contest, facts = load_contest(workspace, question)
+    plan = load_plan(workspace, question)
+    facts, scores = plan.facts(), []
     LOG.info("tests=%d eligible=%d items=%d users=%d", facts.n_tested, facts.n_eligible, facts.n_items, facts.n_users)
-    scores = []
     if facts.n_tested:
-        ranks = _rank(contest)
-        methods = contest_methods(contest.decays)
-        scores = compare_methods(ranks, contest.tests.users, methods, options.metrics, seed=options.seed)
+        ranks = rank_tests(workspace, question, plan, n_shards=embeddings["n_shards"], dim=embeddings["dim"])
+        methods = contest_methods(question.decays)
+        scores = compare_methods(ranks, plan.tests.users, methods, options.metrics, seed=options.seed)
     report = Report(parameters, options.metrics, facts, scores)
     document, table = write_report(workspace, name, report)
     _show(table)
@@ -158,35 +152,6 @@ def _report_name(parameters: Mapping[str, Any]) -> str:
     return f"evaluation-{parameters['fingerprint'][:8]}-{digest}"
 
 
-def _rank(contest: Contest) -> Ranks:
-    """Spread the blocks; the order in which they come back does not matter."""
-    n_methods = len(contest_methods(contest.decays))
-    above = np.zeros((len(contest.tests), n_methods), np.int64)
-    tied = np.zeros_like(above)
-    with ray_session():
-        blocks = parts_of([list(bounds) for bounds in cut_blocks(contest.tests)])
-        ranked = blocks.map_batches(
-            _rank_part, batch_size=1, batch_format="numpy", fn_kwargs={"contest": [ray.put(contest)]}
-        )
-        for batch in ranked.iter_batches(batch_size=None, batch_format="pyarrow"):
-            rows = batch["row"].to_numpy()
-            above[rows] = _matrix(batch["above"], n_methods)
-            tied[rows] = _matrix(batch["tied"], n_methods)
-    return Ranks(above, tied)
-
-
-def _rank_part(batch: dict[str, Any], *, contest: list[ray.ObjectRef]) -> pa.Table:
-    """One block, as rows of counts. The contest stays a reference within a list, so that Ray hands over no copy."""
-    start, stop = (int(bound) for bound in batch["part"][0])
-    ranks = rank_block(ray.get(contest[0]), start, stop)
-    lists = [pa.FixedSizeListArray.from_arrays(c.reshape(-1), c.shape[1]) for c in (ranks.above, ranks.tied)]
-    return pa.table({"row": np.arange(start, stop), "above": lists[0], "tied": lists[1]})
-
-
-def _matrix(column: pa.ChunkedArray, width: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.asarray(column.combine_chunks().flatten().to_numpy()).reshape(-1, width)
-
-
 def _show(table: str) -> None:
     """For people; stdout belongs to the summary."""
     print(table, file=sys.stderr, flush=True)  # noqa: T201
@@ -197,7 +162,12 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--test-share", type=float, default=0.2, help="the last share of all events is predicted, whatever --as-of says"
     )
-    made.add_argument("--max-events", type=int, default=2_000, help="largest sample of test events; 0: all")
+    made.add_argument(
+        "--max-events",
+        type=lambda text: int(text) if text.lstrip("-").isdigit() else text,
+        default=AUTO,
+        help="largest sample of test events; 0: all; auto: 2000, fewer (at least 500) beyond five million texts",
+    )
     made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
     made.add_argument("--metrics", default=",".join(DEFAULT_METRICS), help="hit_rate@K, ndcg@K, mrr")
     made.add_argument("--seed", type=int, default=0, help="of the sample and of the bootstrap")

@@ -8,26 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.decay import Decay
+from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.profile import age_seconds, masses_by_user, shrink
 from dynprof.sums import weighted_sums
 
-__all__ = ["mean_vector", "profiles_before", "ranges"]
-
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["profiles_before"]
 
 _PIECE = 32_768
 """Events of one history summed at once. Pieces are counted from the history's own start, so that a profile is the same
 to the last bit whatever else is computed beside it."""
 
 _EVENTS_AT_ONCE = 65_536
-"""Events whose vectors are held as float32 at once: 100 MB at 384 dimensions."""
+"""Events after which a group of pieces is full. At most one piece more is held: 75 MB of fp16 at 384 dimensions."""
 
 
 def profiles_before(
     log: EventLog,
-    vectors: npt.NDArray[np.float16],
+    vectors: ItemVectors,
     tests: TestEvents,
     decays: Sequence[Decay],
     *,
@@ -37,8 +36,8 @@ def profiles_before(
     """The profile of each test event's user from the events strictly before it, for every decay.
 
     Args:
-        log: All events.
-        vectors: (n_items, dim), norm 1 (or 0).
+        log: Events, at least those of the tested users.
+        vectors: Of the log's items, norm 1 (or 0).
         tests: (n,) test events.
         decays: All are computed from one reading of the vectors.
         prior: (n, dim) bio or population mean, norm <= 1.
@@ -47,16 +46,17 @@ def profiles_before(
     Returns:
         (n, len(decays), dim) float32, not normalised.
     """
-    n, dim = len(tests), vectors.shape[1]
+    n, dim = len(tests), prior.shape[1]
     sums = np.zeros((n, len(decays), dim))
     masses = np.zeros((n, len(decays)))
     owners, starts, stops = _pieces(tests)
     for group in _groups(stops - starts):
-        positions, piece = ranges(starts[group], stops[group])
+        positions, piece = _ranges(starts[group], stops[group])
         ages = age_seconds(tests.event_us[owners[group][piece]], log.event_us[positions])
         decayed = np.stack([log.weights[positions] * d.weights(ages) for d in decays], axis=1)
         n_pieces = len(owners[group])
-        partial = weighted_sums(piece, log.items[positions], decayed, vectors, n_pieces)
+        distinct, rows = np.unique(log.items[positions], return_inverse=True)
+        partial = weighted_sums(piece, rows, decayed, vectors.take(distinct), n_pieces)
         np.add.at(sums, owners[group], partial)
         for k in range(len(decays)):
             np.add.at(masses[:, k], owners[group], masses_by_user(piece, np.abs(decayed[:, k]), n_pieces))
@@ -68,15 +68,7 @@ def profiles_before(
     return np.stack(shrunk, axis=1)
 
 
-def mean_vector(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-    """(dim,) mean of (n, dim) vectors; zeros where n = 0."""
-    total = np.zeros(vectors.shape[1])
-    for start in range(0, len(vectors), _EVENTS_AT_ONCE):
-        total += vectors[start : start + _EVENTS_AT_ONCE].sum(axis=0, dtype=np.float64)
-    return np.asarray(total / max(len(vectors), 1), np.float32)
-
-
-def ranges(
+def _ranges(
     starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """All integers of the ranges [start, stop), one range after the other, and the number of the range of each."""
@@ -89,7 +81,7 @@ def ranges(
 def _pieces(tests: TestEvents) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Cut the histories: test event, start and stop of each piece."""
     counts = -(-tests.n_history // _PIECE)
-    number, owners = ranges(np.zeros_like(counts), counts)
+    number, owners = _ranges(np.zeros_like(counts), counts)
     starts = tests.history_start[owners] + number * _PIECE
     return owners, starts, np.minimum(starts + _PIECE, tests.history_stop[owners])
 

@@ -1,4 +1,4 @@
-"""From a workspace to a contest: the corpus as numbers, its vectors, the test events and their priors."""
+"""From a corpus to a plan: the log as numbers, the test window, and the test events. No vector is read."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import load_vectors
-from dynprof.evaluation.histories import mean_vector
 from dynprof.evaluation.log import EVENT_COLUMNS, EventLog, EventNames, index_events
-from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events, last_window
-from dynprof.evaluation.ranking import Contest
+from dynprof.evaluation.protocol import (
+    TestEvents,
+    Window,
+    choose_tests,
+    draw_keys,
+    eligible_events,
+    last_window,
+    sample_size,
+)
 from dynprof.evaluation.report import Facts
-from dynprof.schema import BIOS, EVENTS
+from dynprof.keys import bucket_name
 from dynprof.workspace import Workspace
 
-__all__ = ["Question", "load_contest"]
+__all__ = ["Plan", "Question", "load_plan"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Question:
         type_weights: Weight of an event by its type; types not named count 1.
         prior_weight: kappa, in units of event weight, >= 0.
         test_share: The test window is the last such share of the events, in (0, 1).
-        max_events: Largest sample of test events; 0 for all.
+        max_events: Largest sample of test events; 0 for all, `protocol.AUTO` by the number of texts.
         include_seen: Whether texts that the user had before stay candidates.
         seed: Of the sample.
     """
@@ -44,74 +48,83 @@ class Question:
     type_weights: Mapping[str, float]
     prior_weight: float
     test_share: float
-    max_events: int
+    max_events: int | str
     include_seen: bool
     seed: int
 
 
-def load_contest(workspace: Workspace, question: Question) -> tuple[Contest, Facts]:
-    """Read the corpus and the vectors of all its texts, and choose the test events.
+@dataclass(frozen=True)
+class Plan:
+    """What is tested.
 
-    The prior of a user without a bio is the mean of the texts that appeared before the test window: nothing of the
-    window leaks in. Bios carry no time; they are taken as known.
+    Attributes:
+        log: All events.
+        names: What its numbers stand for.
+        window: Where the tests lie.
+        tests: The sample.
+        n_eligible: Number of events that it was drawn from.
+    """
+
+    log: EventLog
+    names: EventNames
+    window: Window
+    tests: TestEvents
+    n_eligible: int
+
+    @property
+    def n_early(self) -> int:
+        """Number of items that appeared before the window; their mean vector is the prior of users without a bio."""
+        return int(np.searchsorted(self.log.first_us, self.window.start_us))
+
+    def facts(self) -> Facts:
+        """The counts for the report."""
+        log, window, tests = self.log, self.window, self.tests
+        inside = (log.event_us >= window.start_us) & (log.event_us < window.stop_us)
+        return Facts(
+            window_start_us=window.start_us,
+            window_stop_us=window.stop_us,
+            n_corpus=len(log),
+            n_items=log.n_items,
+            n_window=int(np.count_nonzero(inside)),
+            n_eligible=self.n_eligible,
+            n_tested=len(tests),
+            n_users=len(np.unique(tests.users)),
+            n_without_history=int(np.count_nonzero(tests.n_history == 0)),
+            median_candidates=float(np.median(tests.catalogue)) if len(tests) else None,
+        )
+
+
+def load_plan(workspace: Workspace, question: Question) -> Plan:
+    """Read the corpus, bucket after bucket, and choose the test events.
+
+    Memory: 25 bytes an event and 24 a distinct text to keep, about three times that while the texts are numbered.
 
     Raises:
-        WorkspaceError: No finished corpus or embeddings, or a text without a vector.
+        WorkspaceError: No finished corpus.
         ConfigError: A share or sample size out of range.
     """
-    workspace.require_manifest(CORPUS, made_by="ingest")
-    log, names = index_events(_read_buckets(workspace, "events", EVENT_COLUMNS, EVENTS), question.type_weights)
+    n_buckets = workspace.require_manifest(CORPUS, made_by="ingest")["n_buckets"]
+    tables = (workspace.read_parquet(CORPUS, "events", bucket_name(b), columns=EVENT_COLUMNS) for b in range(n_buckets))
+    log, names = index_events(tables, question.type_weights)
     window = last_window(log, question.test_share)
     eligible = eligible_events(log, window, include_seen=question.include_seen)
-    tests = choose_tests(
-        log,
-        names.event_ids,
-        eligible,
-        max_events=question.max_events,
-        seed=question.seed,
-        include_seen=question.include_seen,
-    )
-    vectors = load_vectors(workspace, question.fingerprint, names.text_hashes)
-    mean = mean_vector(vectors[: np.searchsorted(log.first_us, window.start_us)])
-    priors, prior_rows = _priors(workspace, question.fingerprint, names, tests, mean)
-    contest = Contest(log, vectors, tests, priors, prior_rows, question.prior_weight, question.decays)
-    return contest, _facts(log, window, len(eligible), tests)
+    size = sample_size(question.max_events, log.n_items)
+    keys = _draw(workspace, names, eligible, question.seed) if 0 < size < len(eligible) else None
+    tests = choose_tests(log, eligible, keys, max_events=size, include_seen=question.include_seen)
+    return Plan(log, names, window, tests, len(eligible))
 
 
-def _read_buckets(workspace: Workspace, table: str, columns: list[str], schema: pa.Schema) -> pa.Table:
-    """All buckets of a table of the corpus; no rows where there are no files."""
-    none = pa.schema([schema.field(c) for c in columns]).empty_table()
-    files = workspace.files(CORPUS, table, suffix=".parquet")
-    return pa.concat_tables([none, *(workspace.read_parquet(CORPUS, table, f, columns=columns) for f in files)])
-
-
-def _priors(
-    workspace: Workspace, fingerprint: str, names: EventNames, tests: TestEvents, mean: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Row 0 is the population's mean, then a row for each tested user with a bio; and the row of each test event."""
-    tested = np.unique(tests.users)
-    bios = _read_buckets(workspace, "users", ["user_id", "text_hash"], BIOS)
-    bios = bios.filter(pc.is_valid(bios["text_hash"]))
-    found = pc.index_in(names.user_ids.take(pa.array(tested)), value_set=bios["user_id"].combine_chunks())
-    with_bio = tested[np.asarray(pc.is_valid(found))]
-    hashes = bios["text_hash"].combine_chunks().take(found.drop_null())
-    vectors = load_vectors(workspace, fingerprint, hashes).astype(np.float32)
-    row = np.zeros(len(names.user_ids), np.int32)
-    row[with_bio] = np.arange(1, len(with_bio) + 1)
-    return np.vstack([mean[None, :], vectors]), row[tests.users]
-
-
-def _facts(log: EventLog, window: Window, n_eligible: int, tests: TestEvents) -> Facts:
-    inside = (log.event_us >= window.start_us) & (log.event_us < window.stop_us)
-    return Facts(
-        window_start_us=window.start_us,
-        window_stop_us=window.stop_us,
-        n_corpus=len(log),
-        n_items=log.n_items,
-        n_window=int(np.count_nonzero(inside)),
-        n_eligible=n_eligible,
-        n_tested=len(tests),
-        n_users=len(np.unique(tests.users)),
-        n_without_history=int(np.count_nonzero(tests.n_history == 0)),
-        median_candidates=float(np.median(tests.catalogue)) if len(tests) else None,
-    )
+def _draw(
+    workspace: Workspace, names: EventNames, eligible: npt.NDArray[np.int64], seed: int
+) -> npt.NDArray[np.uint64]:
+    """The keys of the eligible events. Their ids are read for this alone: those of all events would be the largest
+    column of the log.
+    """
+    keys = np.empty(len(eligible), np.uint64)
+    bounds = np.searchsorted(eligible, names.bucket_starts)
+    for bucket in np.flatnonzero(np.diff(bounds)):
+        mine = slice(bounds[bucket], bounds[bucket + 1])
+        table = workspace.read_parquet(CORPUS, "events", bucket_name(int(bucket)), columns=["event_id", "text_hash"])
+        ids = table.filter(pc.is_valid(table["text_hash"]))["event_id"].combine_chunks()
+        keys[mine] = draw_keys(ids.take(eligible[mine] - names.bucket_starts[bucket]), seed)
+    return keys

@@ -1,35 +1,39 @@
-"""The corpus as numbers: who met which text when, in an order that does not depend on how the rows came."""
+"""The corpus as numbers: who met which text when, read bucket after bucket without a Python object a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dynprof.errors import WorkspaceError
+from dynprof.evaluation.numbering import number_texts
 from dynprof.keys import hash_words
+from dynprof.vectors import one_chunk
 
 __all__ = ["EVENT_COLUMNS", "EventLog", "EventNames", "index_events"]
 
-EVENT_COLUMNS = ["event_id", "user_id", "timestamp", "event_type", "text_hash", "weight"]
-"""The columns of corpus/events that an evaluation reads."""
+EVENT_COLUMNS = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
+"""The columns of corpus/events that an evaluation reads of every event."""
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """Every event that has a text, sorted by user, time and event id; and every distinct text, the item.
+    """Every event that has a text, bucket after bucket, in each by user, time and event id; every text, the item.
 
     Items are numbered by first appearance, so that those which appeared before a time are a prefix: the catalogue.
 
     Attributes:
-        users: (n,) int32 number of the user, rising.
+        users: (n,) int32 place of the user's id among all ids, sorted; the events of a user are together.
         event_us: (n,) int64 microseconds since 1970, rising within a user.
         items: (n,) int32 number of the text.
         weights: (n,) float64 weight before decay; may be 0 or negative.
-        by_time: (n,) int64 positions of the events in order of time.
+        novel: (n,) bool, True at the user's first event with that item.
         first_us: (n_items,) int64 time of the first event of each item, rising; ties by text hash.
     """
 
@@ -37,7 +41,7 @@ class EventLog:
     event_us: npt.NDArray[np.int64]
     items: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float64]
-    by_time: npt.NDArray[np.int64]
+    novel: npt.NDArray[np.bool_]
     first_us: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -56,72 +60,96 @@ class EventNames:
     Attributes:
         user_ids: (n_users,) sorted.
         text_hashes: (n_items,) 16 bytes each.
-        event_ids: (n,) in the log's order.
+        bucket_starts: (n_buckets + 1,) position in the log of the first event of each bucket; last, their number.
     """
 
     user_ids: pa.StringArray
     text_hashes: pa.FixedSizeBinaryArray
-    event_ids: pa.StringArray
+    bucket_starts: npt.NDArray[np.int64]
 
 
-def index_events(events: pa.Table, type_weights: Mapping[str, float] | None = None) -> tuple[EventLog, EventNames]:
-    """Number the users, texts and events of a corpus.
+@dataclass(frozen=True)
+class _Bucket:
+    """One bucket, its users and texts numbered by themselves; `words` and `first_us` are of its distinct texts."""
+
+    user_ids: pa.StringArray
+    users: npt.NDArray[np.int32]
+    event_us: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float64]
+    novel: npt.NDArray[np.bool_]
+    words: npt.NDArray[np.uint64]
+    first_us: npt.NDArray[np.int64]
+
+
+def index_events(
+    buckets: Iterable[pa.Table], type_weights: Mapping[str, float] | None = None
+) -> tuple[EventLog, EventNames]:
+    """Number the users, texts and events of a corpus. One bucket at a time is held as a table.
 
     Args:
-        events: Rows of corpus/events in any order, at least `EVENT_COLUMNS`. Events without a text hash are left out:
-            they have no vector and can be no target.
+        buckets: At least one table of corpus/events, with at least `EVENT_COLUMNS`, each sorted by user_id, timestamp
+            and event_id; a user is in one of them. Events without a text hash are left out: they have no vector and
+            can be no target.
         type_weights: Factor of each event type; 1 for those not named.
+
+    Raises:
+        WorkspaceError: A bucket is not sorted.
     """
-    events = events.select(EVENT_COLUMNS).filter(pc.is_valid(events["text_hash"])).combine_chunks()
-    users, user_ids = _number_users(events["user_id"])
-    event_us = events["timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-    items, text_hashes, first_us = _number_items(events["text_hash"], event_us)
-    order = pc.sort_indices(
-        pa.table({"user": users, "us": event_us, "id": events["event_id"]}),
-        sort_keys=[("user", "ascending"), ("us", "ascending"), ("id", "ascending")],
-    )
-    rows = order.to_numpy()
+    parts = [_index_bucket(table, type_weights or {}) for table in buckets]
+    user_ids = pa.chunked_array([p.user_ids for p in parts], pa.string())
+    by_id = np.asarray(pc.sort_indices(user_ids))
+    place = np.empty(len(by_id), np.int32)
+    place[by_id] = np.arange(len(by_id), dtype=np.int32)
+    numbers, words, first_us = number_texts(_joined(parts, "words"), _joined(parts, "first_us"))
     log = EventLog(
-        users=users[rows],
-        event_us=event_us[rows],
-        items=items[rows],
-        weights=_weights(events, type_weights or {})[rows],
-        by_time=np.argsort(event_us[rows], kind="stable"),
+        users=_renumbered(parts, "users", place, [len(p.user_ids) for p in parts]),
+        event_us=_joined(parts, "event_us"),
+        items=_renumbered(parts, "items", numbers, [len(p.words) for p in parts]),
+        weights=_joined(parts, "weights"),
+        novel=_joined(parts, "novel"),
         first_us=first_us,
     )
-    return log, EventNames(user_ids, text_hashes, _single_chunk(events["event_id"].take(order)))
+    hashes = pa.Array.from_buffers(pa.binary(16), len(words), [None, pa.py_buffer(np.ascontiguousarray(words))])
+    starts = np.cumsum([0, *(len(p.users) for p in parts)])
+    return log, EventNames(one_chunk(user_ids.take(by_id)), hashes, starts)
 
 
-def _number_users(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
-    encoded = _single_chunk(column).dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary)
-    return _renumber(encoded, order.to_numpy()), encoded.dictionary.take(order)
-
-
-def _number_items(
-    column: pa.ChunkedArray, event_us: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int32], pa.FixedSizeBinaryArray, npt.NDArray[np.int64]]:
-    """Number the items by first appearance, ties by hash: the number says nothing about the order of the rows."""
-    encoded = _single_chunk(column).dictionary_encode()
-    first_us = np.full(len(encoded.dictionary), np.iinfo(np.int64).max)
-    np.minimum.at(first_us, encoded.indices.to_numpy(), event_us)
-    words = hash_words(encoded.dictionary)
-    order = np.lexsort((words[:, 1], words[:, 0], first_us))
-    return _renumber(encoded, order), encoded.dictionary.take(pa.array(order)), first_us[order]
-
-
-def _renumber(encoded: pa.DictionaryArray, order: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    number = np.empty(len(order), np.int32)
-    number[order] = np.arange(len(order), dtype=np.int32)
-    return np.asarray(number[encoded.indices.to_numpy()])
+def _index_bucket(events: pa.Table, type_weights: Mapping[str, float]) -> _Bucket:
+    events = events.select(EVENT_COLUMNS).filter(pc.is_valid(events["text_hash"]))
+    users = one_chunk(events["user_id"]).dictionary_encode()
+    texts = one_chunk(events["text_hash"]).dictionary_encode()
+    event_us = events["timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    user, item = users.indices.to_numpy(), texts.indices.to_numpy()
+    steps = np.diff(user)
+    if (steps < 0).any() or (np.diff(event_us)[steps == 0] < 0).any():
+        raise WorkspaceError(
+            "corpus/events: expected the rows of a bucket sorted by user_id and timestamp, found them otherwise. "
+            "Remove the folder corpus and run `python -m jobs.ingest` again."
+        )
+    first_us = np.full(len(texts.dictionary), np.iinfo(np.int64).max)
+    np.minimum.at(first_us, item, event_us)
+    pairs = user.astype(np.int64) * max(1, len(first_us)) + item
+    novel = np.zeros(len(pairs), np.bool_)
+    novel[np.unique(pairs, return_index=True)[1]] = True
+    words = hash_words(texts.dictionary)
+    return _Bucket(users.dictionary, user, event_us, item, _weights(events, type_weights), novel, words, first_us)
 
 
 def _weights(events: pa.Table, type_weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
     own = np.asarray(pc.fill_null(events["weight"], 1.0)).astype(np.float64)
-    encoded = _single_chunk(events["event_type"]).dictionary_encode()
+    encoded = one_chunk(events["event_type"]).dictionary_encode()
     factors = np.array([float(type_weights.get(t, 1.0)) for t in encoded.dictionary.to_pylist()])
     return own * factors[encoded.indices.to_numpy()] if len(own) else own
 
 
-def _single_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _joined(parts: Sequence[_Bucket], name: str) -> npt.NDArray[Any]:
+    return np.concatenate([getattr(p, name) for p in parts])
+
+
+def _renumbered(
+    parts: Sequence[_Bucket], name: str, numbers: npt.NDArray[np.int32], sizes: Sequence[int]
+) -> npt.NDArray[np.int32]:
+    """Numbers of their own turned into those of all: bucket i owns the next sizes[i] of `numbers`."""
+    bounds = np.cumsum([0, *sizes])
+    return np.concatenate([numbers[bounds[i] : bounds[i + 1]][getattr(p, name)] for i, p in enumerate(parts)])

@@ -6,8 +6,7 @@ included, among all texts that appeared strictly before t. Never a sampled negat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -17,7 +16,23 @@ import pyarrow as pa
 from dynprof.errors import ConfigError
 from dynprof.evaluation.log import EventLog
 
-__all__ = ["TestEvents", "Window", "choose_tests", "cut_blocks", "eligible_events", "last_window"]
+__all__ = [
+    "AUTO",
+    "TestEvents",
+    "Window",
+    "choose_tests",
+    "draw_keys",
+    "eligible_events",
+    "last_window",
+    "sample_size",
+]
+
+AUTO = "auto"
+"""The sample that `sample_size` chooses."""
+
+_MOST_TESTS, _FEWEST_TESTS = 2_000, 500
+_SCORES_A_METHOD = 10_000_000_000
+"""Test events times texts: at 384 dimensions and seven profiles about six minutes of two cores."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,7 @@ class TestEvents:
     Attributes:
         users: int32 number of the user.
         event_us: int64 microseconds; the profile is as of this time.
+        positions: int64 position of the event in the log.
         targets: int32 number of the item.
         catalogue: int64 number of items that appeared strictly before: the candidates are items 0 to catalogue - 1,
             less those that `include_seen` leaves out.
@@ -47,6 +63,7 @@ class TestEvents:
 
     users: npt.NDArray[np.int32]
     event_us: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int32]
     catalogue: npt.NDArray[np.int64]
     history_start: npt.NDArray[np.int64]
@@ -61,10 +78,30 @@ class TestEvents:
         """(n,) number of events in each history."""
         return self.history_stop - self.history_start
 
-    def part(self, start: int, stop: int) -> TestEvents:
-        """Rows start to stop - 1."""
-        arrays = {f.name: getattr(self, f.name)[start:stop] for f in fields(self) if f.name != "include_seen"}
+    def excluded(self, log: EventLog, row: int) -> npt.NDArray[np.int32]:
+        """Items of the catalogue of one test that do not count: the target and what the user had before, distinct."""
+        target = self.targets[row : row + 1]
+        if self.include_seen:
+            return target
+        history = slice(self.history_start[row], self.history_stop[row])
+        return np.concatenate([log.items[history][log.novel[history]], target])
+
+    def take(self, rows: npt.NDArray[np.integer] | slice) -> TestEvents:
+        """Some of the rows."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "include_seen"}
         return TestEvents(**arrays, include_seen=self.include_seen)
+
+    def within(self, log: EventLog, start: int) -> TestEvents:
+        """The same tests in the log of their own bucket, whose events lie in the whole log from `start` on."""
+        positions = self.positions - start
+        return replace(
+            self,
+            positions=positions,
+            users=log.users[positions],
+            targets=log.items[positions],
+            history_start=self.history_start - start,
+            history_stop=self.history_stop - start,
+        )
 
 
 def last_window(log: EventLog, test_share: float) -> Window:
@@ -79,7 +116,7 @@ def last_window(log: EventLog, test_share: float) -> Window:
         raise ConfigError(f"test share: expected a share of the events in (0, 1), found {test_share!r}.")
     if not len(log):
         return Window(0, 0)
-    times = log.event_us[log.by_time]
+    times = np.sort(log.event_us)
     cut = min(int(np.ceil(len(times) * (1 - test_share))), len(times) - 1)
     if cut and times[cut - 1] == times[cut]:  # the cut would tear events of one time apart: the window begins after
         cut = min(int(np.searchsorted(times, times[cut], side="right")), len(times) - 1)
@@ -96,74 +133,71 @@ def eligible_events(log: EventLog, window: Window, *, include_seen: bool = False
     good = (log.event_us >= window.start_us) & (log.event_us < window.stop_us) & (log.weights > 0)
     good &= log.first_us[log.items] < log.event_us
     if not include_seen:
-        _, first = np.unique(log.users.astype(np.int64) * max(log.n_items, 1) + log.items, return_index=True)
-        novel = np.zeros(len(log), bool)
-        novel[first] = True
-        good &= novel
+        good &= log.novel
     return np.flatnonzero(good)
+
+
+def sample_size(max_events: int | str, n_items: int) -> int:
+    """Largest number of test events; 0 for all.
+
+    `AUTO` asks for 2,000 up to five million texts and for fewer beyond, so that the work stops growing, but never for
+    fewer than 500. Encoder and decays do not enter: they are compared on the same events.
+
+    Raises:
+        ConfigError: `max_events` is neither `AUTO` nor a number >= 0.
+    """
+    if max_events == AUTO:
+        return int(np.clip(_SCORES_A_METHOD // max(n_items, 1), _FEWEST_TESTS, _MOST_TESTS))
+    if isinstance(max_events, str) or max_events < 0:
+        raise ConfigError(f"--max-events: expected {AUTO}, 0 (all) or a number > 0, found {max_events}.")
+    return max_events
+
+
+def draw_keys(event_ids: pa.StringArray, seed: int) -> npt.NDArray[np.uint64]:
+    """A number for each id that depends on id and seed only: the smallest are the sample."""
+    key = seed.to_bytes(16, "little", signed=True)
+    digests = b"".join(blake2b(i.encode(), digest_size=8, key=key).digest() for i in event_ids.to_pylist())
+    return np.frombuffer(digests, np.dtype("<u8"))
 
 
 def choose_tests(
     log: EventLog,
-    event_ids: pa.StringArray,
     eligible: npt.NDArray[np.int64],
+    keys: npt.NDArray[np.uint64] | None = None,
     *,
-    max_events: int,
-    seed: int = 0,
+    max_events: int = 0,
     include_seen: bool = False,
 ) -> TestEvents:
     """A sample of the eligible events that depends on their ids and the seed only, never on their order.
 
     Args:
         log: All events.
-        event_ids: (n,) ids in the log's order.
         eligible: Positions from `eligible_events`.
-        max_events: Largest sample; 0 for all.
-        seed: Another seed, another sample.
+        keys: (len(eligible),) from `draw_keys`; None takes all.
+        max_events: Size of the sample where there are keys.
         include_seen: As given to `eligible_events`.
-
-    Raises:
-        ConfigError: `max_events` is negative.
     """
-    if max_events < 0:
-        raise ConfigError(f"max events: expected a number >= 0 (0: all), found {max_events}.")
     chosen = eligible
-    if 0 < max_events < len(eligible):
-        keys = _draws(event_ids.take(pa.array(eligible)), seed)
-        chosen = eligible[np.argsort(keys, kind="stable")[:max_events]]
-    chosen = chosen[np.lexsort((chosen, log.event_us[chosen]))]
+    if keys is not None:
+        # Two users may have an event of the same id.
+        chosen = eligible[np.lexsort((eligible, log.users[eligible], keys))[:max_events]]
+    chosen = chosen[np.lexsort((chosen, log.users[chosen], log.event_us[chosen]))]
     event_us = log.event_us[chosen]
+    new_user = np.diff(log.users, prepend=-1) != 0
+    new_time = new_user | (np.diff(log.event_us, prepend=0) != 0)
     return TestEvents(
         users=log.users[chosen],
         event_us=event_us,
+        positions=chosen,
         targets=log.items[chosen],
         catalogue=np.searchsorted(log.first_us, event_us, side="left"),
-        history_start=np.searchsorted(log.users, log.users[chosen], side="left"),
-        history_stop=_run_starts(log)[chosen],
+        history_start=_last_before(new_user, chosen),
+        history_stop=_last_before(new_time, chosen),
         include_seen=include_seen,
     )
 
 
-def cut_blocks(tests: TestEvents, *, max_tests: int = 256, max_history: int = 1_000_000) -> Iterator[tuple[int, int]]:
-    """Bounds (start, stop) of consecutive test events, few enough in number and in history for one task."""
-    ends = np.cumsum(tests.n_history)
-    start = 0
-    while start < len(tests):
-        before = ends[start - 1] if start else 0
-        within = int(np.searchsorted(ends, before + max_history, side="right"))
-        stop = min(start + max_tests, max(within, start + 1))
-        yield start, stop
-        start = stop
-
-
-def _run_starts(log: EventLog) -> npt.NDArray[np.int64]:
-    """For every event the position of the first one of its user and time: where the history strictly before it ends."""
-    new = np.diff(log.users, prepend=-1) != 0
-    new[1:] |= np.diff(log.event_us) != 0
-    return np.maximum.accumulate(np.where(new, np.arange(len(log)), 0))
-
-
-def _draws(event_ids: pa.StringArray, seed: int) -> npt.NDArray[np.uint64]:
-    key = seed.to_bytes(16, "little", signed=True)
-    digests = b"".join(blake2b(i.encode(), digest_size=8, key=key).digest() for i in event_ids.to_pylist())
-    return np.frombuffer(digests, np.dtype("<u8"))
+def _last_before(starts: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The last start at or before each position."""
+    found = np.flatnonzero(starts)
+    return np.asarray(found[np.searchsorted(found, positions, side="right") - 1], np.int64)

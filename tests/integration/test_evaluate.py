@@ -9,14 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from unit.evaluation_data import events_table, random_rows, write_workspace
+from unit.evaluation_data import events_table, in_order, random_rows, rank_workspace, write_workspace
 
 from dynprof.decay import Decay
-from dynprof.errors import ConfigError, WorkspaceError
-from dynprof.evaluation import compare_methods, contest_methods, rank_block
-from dynprof.evaluation.loading import Question, load_contest
+from dynprof.errors import ConfigError, FingerprintError, WorkspaceError
+from dynprof.evaluation import compare_methods, contest_methods, ranking
+from dynprof.evaluation.loading import Question, load_plan
 from dynprof.evaluation.metrics import DEFAULT_METRICS
 from dynprof.workspace import Workspace
+from jobs.command import deliberate
 from jobs.evaluate import EvaluateOptions, evaluate, main
 
 ROWS = random_rows(1, n=900, n_users=20, n_texts=400)
@@ -25,19 +26,23 @@ OPTIONS = EvaluateOptions(half_lives=("1d", "3d"), decays="exponential,gaussian"
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return write_workspace(str(tmp_path), events_table(ROWS), {"u1": "bio"})
+    return write_workspace(str(tmp_path), events_table(ROWS), {"u1": "bio"}, n_buckets=3, n_shards=4)
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_the_job_gives_the_numbers_of_the_library(workspace: Workspace) -> None:
+@pytest.mark.parametrize("numbers_a_round", [1 << 25, 3000])  # the second: seven rounds
+def test_the_job_gives_the_numbers_of_the_library(workspace: Workspace, numbers_a_round: int, monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_NUMBERS_A_ROUND", numbers_a_round)
     found = evaluate(workspace, OPTIONS)
     decays = [m["name"] for m in found["methods"]]
     assert decays[:5] == ["static", "exponential 1d", "gaussian 1d", "exponential 3d", "gaussian 3d"]
     assert decays[5:] == ["newest", "popular", "random"]
-    contest, facts = load_contest(workspace, _question(found))
-    ranks = rank_block(contest, 0, len(contest.tests))
-    scores = compare_methods(ranks, contest.tests.users, contest_methods(contest.decays), DEFAULT_METRICS)
-    assert found["facts"]["n_tested"] == facts.n_tested > 100
+    question = _question(found)
+    plan = load_plan(workspace, question)
+    scores = compare_methods(
+        rank_workspace(workspace, question, plan), plan.tests.users, contest_methods(question.decays), DEFAULT_METRICS
+    )
+    assert found["facts"]["n_tested"] == len(plan.tests) > 100
     for method, expected in zip(found["methods"], scores, strict=True):
         for name, estimate in expected.metrics.items():
             assert method["metrics"][name] == pytest.approx(vars(estimate))
@@ -92,6 +97,7 @@ def test_a_corpus_without_anything_to_test_gives_a_report_without_numbers(tmp_pa
         ({"prior_weight": float("nan")}, "prior-weight"),
         ({"test_share": 1.5}, "test-share"),
         ({"max_events": -1}, "max-events"),
+        ({"max_events": "many"}, "max-events"),
     ],
 )
 def test_a_flag_that_means_nothing_is_refused_by_name(
@@ -107,8 +113,18 @@ def test_embeddings_that_are_not_there_are_an_error_that_names_those_that_are(wo
         evaluate(workspace, EvaluateOptions(encoder="mpnet"))
 
 
+@pytest.mark.usefixtures("ray_session")
 def test_a_text_without_a_vector_names_the_job_to_run(workspace: Workspace) -> None:
-    more = pa.concat_tables([events_table(ROWS), events_table([("z", "zed", 10**13, "a text never encoded")])])
-    workspace.write_parquet(more, "corpus", "events", "bucket-00000.parquet")
-    with pytest.raises(WorkspaceError, match=r"jobs\.encode"):
+    more = [workspace.read_parquet("corpus", "events", "bucket-00000.parquet")]
+    more.append(events_table([("z", more[0]["user_id"][0].as_py(), 0, "a text never encoded")]))
+    workspace.write_parquet(in_order(pa.concat_tables(more)), "corpus", "events", "bucket-00000.parquet")
+    with pytest.raises(Exception) as caught:
         evaluate(workspace, OPTIONS)
+    error = deliberate(caught.value, WorkspaceError)
+    assert error is not None and "jobs.encode" in str(error)
+
+
+def test_embeddings_of_another_corpus_are_refused(workspace: Workspace) -> None:
+    workspace.write_manifest({**workspace.read_manifest("corpus"), "corpus_id": "c1"}, "corpus")
+    with pytest.raises(FingerprintError, match=r"corpus c1, found those of c0.*jobs\.encode"):
+        evaluate(workspace, EvaluateOptions(encoder="plain"))

@@ -12,10 +12,28 @@ import pyarrow.compute as pc
 
 from dynprof.decay import Decay
 from dynprof.embeddings import write_shard
-from dynprof.evaluation import Contest, EventLog, EventNames, Ranks, Window, choose_tests, eligible_events, index_events
-from dynprof.evaluation.ranking import rank_block
-from dynprof.keys import buckets
+from dynprof.evaluation import (
+    EventLog,
+    EventNames,
+    Ranks,
+    TestEvents,
+    Window,
+    choose_tests,
+    count_candidates,
+    cut_rounds,
+    eligible_events,
+    index_events,
+    pose_tests,
+    rank_baselines,
+    settle_ranks,
+)
+from dynprof.evaluation.bucket_tests import pose_bucket
+from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.loading import Plan, Question
+from dynprof.evaluation.shard_counts import count_shard, split_texts, sum_shard
+from dynprof.keys import buckets, text_shards
 from dynprof.schema import BIOS, EVENTS
+from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
 
 DAY_US = 86_400_000_000
@@ -46,27 +64,57 @@ def events_table(rows: Sequence[Row], weights: Sequence[float] | None = None, ki
     )
 
 
-def vectors_of(text_hashes: pa.Array, dim: int = 8) -> npt.NDArray[np.float16]:
-    """A unit vector for every text that depends on its hash only."""
-    seeds = [int.from_bytes(h, "little") for h in text_hashes.to_pylist()]
+def in_order(events: pa.Table) -> pa.Table:
+    """As ingest writes a bucket."""
+    return events.sort_by([(name, "ascending") for name in ("user_id", "timestamp", "event_id")])
+
+
+def index(events: pa.Table, **options: dict[str, float]) -> tuple[EventLog, EventNames]:
+    """The log of a corpus of one bucket."""
+    return index_events([in_order(events)], **options)
+
+
+def ids_in_log(events: pa.Table) -> pa.StringArray:
+    """Event ids in the order of the log of `index`."""
+    return in_order(events.filter(pc.is_valid(events["text_hash"])))["event_id"].combine_chunks()
+
+
+def vectors_of(text_hashes: pa.Array, dim: int = 8, n_distinct: int = 1 << 128) -> npt.NDArray[np.float16]:
+    """A unit vector for every text that depends on its hash only; at most `n_distinct` of them."""
+    seeds = [int.from_bytes(h, "little") % n_distinct for h in text_hashes.to_pylist()]
     raw = np.array([np.random.default_rng(s).standard_normal(dim) for s in seeds]).reshape(-1, dim)
     return (raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-9)).astype(np.float16)
 
 
+def of_matrix(vectors: npt.NDArray[np.float16]) -> ItemVectors:
+    """Vectors by number, in memory."""
+    return ItemVectors(VectorChunk(pa.nulls(len(vectors), pa.binary(16)), [vectors]), np.arange(len(vectors)))
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A contest with the names behind its numbers."""
+    """Tests with all that their ranks depend on: vectors (n_items, dim), priors (len(tests), dim)."""
 
-    contest: Contest
-    names: EventNames
     log: EventLog
+    names: EventNames
+    tests: TestEvents
+    vectors: npt.NDArray[np.float16]
+    priors: npt.NDArray[np.float32]
+    prior_weight: float
+    decays: tuple[Decay, ...]
 
-    def ranks(self) -> Ranks:
-        return rank_block(self.contest, 0, len(self.contest.tests))
+    def ranks(self, rows: slice = slice(None), parts: Sequence[npt.NDArray[np.int64]] | None = None) -> Ranks:
+        """Ranks of some tests, counted over parts of the items (rising numbers in each; by default one part)."""
+        tests, of = self.tests.take(rows), of_matrix(self.vectors)
+        posed = pose_tests(self.log, of, tests, self.decays, prior=self.priors[rows], prior_weight=self.prior_weight)
+        counted = Ranks.zeros(posed.queries.scores.shape)
+        for items in [np.arange(len(self.vectors))] if parts is None else parts:
+            counted += count_candidates(posed.queries, tests.catalogue, items, ItemVectors(of.chunk, items))
+        return beside(settle_ranks(posed, tests.catalogue, counted), rank_baselines(self.log, tests))
 
     def by_event(self) -> dict[tuple[str, int, bytes], list[tuple[int, int]]]:
         """(above, tied) of every method, by user, time and text of the test event."""
-        tests, ranks = self.contest.tests, self.ranks()
+        tests, ranks = self.tests, self.ranks()
         found = {}
         for i in range(len(tests)):
             user = self.names.user_ids[int(tests.users[i])].as_py()
@@ -76,50 +124,91 @@ class Asked:
         return found
 
 
+def beside(ours: Ranks, theirs: Ranks) -> Ranks:
+    """Columns of both."""
+    return Ranks(np.hstack([ours.above, theirs.above]), np.hstack([ours.tied, theirs.tied]))
+
+
 def ask(
     events: pa.Table,
     window: Window,
     decays: Sequence[Decay],
     *,
     include_seen: bool = False,
-    max_events: int = 0,
     prior_weight: float = 0.0,
 ) -> Asked:
-    """The whole way from a table to a contest, without bios."""
-    log, names = index_events(events)
-    eligible = eligible_events(log, window, include_seen=include_seen)
-    tests = choose_tests(log, names.event_ids, eligible, max_events=max_events, include_seen=include_seen)
+    """The whole way from a table to ranks, without bios."""
+    log, names = index(events)
+    tests = choose_tests(log, eligible_events(log, window, include_seen=include_seen), include_seen=include_seen)
     vectors = vectors_of(names.text_hashes)
-    priors = np.full((1, vectors.shape[1]), 0.1, np.float32)
-    rows = np.zeros(len(tests), np.int32)
-    return Asked(Contest(log, vectors, tests, priors, rows, prior_weight, tuple(decays)), names, log)
+    priors = np.full((len(tests), vectors.shape[1]), 0.1, np.float32)
+    return Asked(log, names, tests, vectors, priors, prior_weight, tuple(decays))
 
 
-def write_workspace(uri: str, events: pa.Table, bios: dict[str, str], *, n_buckets: int = 2, dim: int = 8) -> Workspace:
+def rank_workspace(workspace: Workspace, question: Question, plan: Plan) -> Ranks:
+    """What `jobs.evaluate_ranking` does with Ray, shard after shard and bucket after bucket, last ones first."""
+    manifest = workspace.read_manifest("embeddings", question.fingerprint)
+    n_shards, dim = manifest["n_shards"], manifest["dim"]
+    place = (workspace, question.fingerprint)
+    texts = list(enumerate(split_texts(plan.names.text_hashes, n_shards)))[::-1]
+    total = sum(sum_shard(*place, s, t, plan.n_early) for s, t in texts)
+    mean = np.asarray(total / max(plan.n_early, 1), np.float32)
+    found = []
+    for rows in cut_rounds(len(plan.tests), len(question.decays), dim):
+        tests, starts = plan.tests.take(rows), plan.names.bucket_starts
+        above, tied = (np.zeros((len(tests), len(question.decays)), np.int64) for _ in range(2))
+        for bucket in range(len(starts) - 1)[::-1]:
+            mine = np.flatnonzero((tests.positions >= starts[bucket]) & (tests.positions < starts[bucket + 1]))
+            part = tests.take(mine)
+            posed = pose_bucket(workspace, question, bucket, n_shards, part, int(starts[bucket]), mean)
+            counts = [count_shard(*place, s, t, posed.queries, part.catalogue) for s, t in texts]
+            zero = Ranks.zeros(posed.queries.scores.shape)
+            ranks = settle_ranks(posed, part.catalogue, sum(counts, zero))
+            above[mine], tied[mine] = ranks.above, ranks.tied
+        found.append(beside(Ranks(above, tied), rank_baselines(plan.log, tests)))
+    return Ranks(np.vstack([f.above for f in found]), np.vstack([f.tied for f in found]))
+
+
+def write_workspace(
+    uri: str,
+    events: pa.Table,
+    bios: dict[str, str],
+    *,
+    n_buckets: int = 2,
+    n_shards: int = 1,
+    dim: int = 8,
+    n_distinct: int = 1 << 128,
+) -> Workspace:
     """A finished corpus and embeddings as the jobs would leave them, with `vectors_of` as the encoder."""
     workspace = Workspace(uri)
     ids = pa.array(sorted(bios), pa.string())
     texts = pa.array([bios[i] for i in sorted(bios)], pa.string())
     hashes = pa.array([hash_of(bios[i]) for i in sorted(bios)], pa.binary(16))
     users = pa.table({"user_id": ids, "bio": texts, "text_hash": hashes}, schema=BIOS)
-    for table, name in ((events, "events"), (users, "users")):
+    needs = []
+    for table, name in ((in_order(events), "events"), (users, "users")):
         bucket = buckets(table["user_id"], n_buckets)
         for b in range(n_buckets):
             workspace.write_parquet(table.filter(pa.array(bucket == b)), "corpus", name, f"bucket-{b:05d}.parquet")
+        needs.append(pa.table({"hash": table["text_hash"], "bucket": bucket}))
     workspace.write_manifest({"corpus_id": "c0", "n_buckets": n_buckets}, "corpus")
-    distinct = pc.unique(pa.concat_arrays([*events["text_hash"].chunks, hashes]).drop_null())
-    write_shard(
-        workspace,
-        "f0",
-        0,
-        n_buckets=1,
-        needed_by=np.zeros(len(distinct), np.int64),
-        hashes=distinct,
-        rows=np.arange(len(distinct)),
-        vectors=vectors_of(distinct, dim),
-        metadata={},
-    )
-    manifest = {"encoder": "plain", "dim": dim, "n_shards": 1, "created_at": "2026-01-01", "corpus_id": "c0"}
+    pairs = pa.concat_tables(needs).drop_null().group_by(["hash", "bucket"]).aggregate([])
+    shards = text_shards(pairs["hash"], n_shards)
+    for shard in range(n_shards):
+        mine = pairs.filter(pa.array(shards == shard)).combine_chunks()
+        needed = mine["hash"].combine_chunks() if len(mine) else pa.array([], pa.binary(16))
+        write_shard(
+            workspace,
+            "f0",
+            shard,
+            n_buckets=n_buckets,
+            needed_by=mine["bucket"].to_numpy(),
+            hashes=needed,
+            rows=np.arange(len(needed)),
+            vectors=vectors_of(needed, dim, n_distinct),
+            metadata={},
+        )
+    manifest = {"encoder": "plain", "dim": dim, "n_shards": n_shards, "created_at": "2026-01-01", "corpus_id": "c0"}
     workspace.write_manifest(manifest, "embeddings", "f0")
     return workspace
 

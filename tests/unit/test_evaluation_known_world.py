@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dynprof.decay import Decay
-from dynprof.evaluation import Ranks, Window, compare_methods, contest_methods, cut_blocks, rank_block
+from dynprof.evaluation import Ranks, Window, compare_methods, contest_methods
 
 from .evaluation_data import DAY_US, Asked, Row, ask, events_table
 
@@ -42,11 +42,9 @@ def topic_vectors(asked: Asked) -> np.ndarray:
 
 def answers(*, flip: bool, first_day: int, last_day: int) -> tuple[Ranks, np.ndarray]:
     asked = ask(world(flip=flip), Window((first_day + 1) * DAY_US, (last_day + 1) * DAY_US), DECAYS)
-    priors = np.zeros((1, 32), np.float32)
-    contest = replace(asked.contest, vectors=topic_vectors(asked), priors=priors)
-    blocks = [rank_block(contest, a, b) for a, b in cut_blocks(contest.tests, max_tests=50)]
-    ranks = Ranks(np.vstack([b.above for b in blocks]), np.vstack([b.tied for b in blocks]))
-    return ranks, contest.tests.users
+    priors = np.zeros((len(asked.tests), 32), np.float32)
+    asked = replace(asked, vectors=topic_vectors(asked), priors=priors)
+    return asked.ranks(), asked.tests.users
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dynprof.decay import Decay
-from dynprof.evaluation import Window, histories, retrieval
-from dynprof.evaluation.histories import mean_vector, profiles_before
-from dynprof.evaluation.ranking import contest_methods, rank_block
-from dynprof.evaluation.retrieval import excluded_items, rank_profiles
+from dynprof.evaluation import Ranks, Window, count_candidates, histories, retrieval
+from dynprof.evaluation.histories import profiles_before
+from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.ranking import contest_methods
+from dynprof.evaluation.retrieval import ask as ask_scores
 from dynprof.profile import exact_profiles
 
-from .evaluation_data import Asked, Row, ask, events_table, random_rows, vectors_of
+from .evaluation_data import Asked, Row, ask, events_table, of_matrix, random_rows, vectors_of
 
 DECAYS = (Decay("static"), Decay("exponential", "1d"), Decay("gaussian", "2d"))
 METHODS = [m.name for m in contest_methods(DECAYS)]
@@ -21,7 +23,7 @@ ALWAYS = Window(0, 10**18)
 
 def expected_ranks(asked: Asked, row: int) -> list[tuple[int, int]]:
     """(above, tied) of every method from the definitions, with scores in float64."""
-    log, tests, vectors = asked.log, asked.contest.tests, asked.contest.vectors.astype(np.float64)
+    log, tests, vectors = asked.log, asked.tests, asked.vectors.astype(np.float64)
     user, time, target = int(tests.users[row]), int(tests.event_us[row]), int(tests.targets[row])
     before = log.event_us < time
     history = np.flatnonzero(before & (log.users == user))
@@ -33,12 +35,12 @@ def expected_ranks(asked: Asked, row: int) -> list[tuple[int, int]]:
             log.items[history],
             log.event_us[history],
             log.weights[history],
-            asked.contest.vectors.astype(np.float32),
+            asked.vectors.astype(np.float32),
             decay,
             n_users=1,
             as_of_us=time,
-            prior=asked.contest.priors[0],
-            prior_weight=asked.contest.prior_weight,
+            prior=asked.priors[row],
+            prior_weight=asked.prior_weight,
         ).vectors[0]
         for decay in DECAYS
     ]
@@ -52,10 +54,47 @@ def expected_ranks(asked: Asked, row: int) -> list[tuple[int, int]]:
 def test_every_rank_is_that_of_the_definition(include_seen: bool, prior_weight: float) -> None:
     asked = ask(events_table(random_rows(3)), ALWAYS, DECAYS, include_seen=include_seen, prior_weight=prior_weight)
     ranks = asked.ranks()
-    assert len(asked.contest.tests) > 40
-    for row in range(len(asked.contest.tests)):
+    assert len(asked.tests) > 40
+    for row in range(len(asked.tests)):
         found = list(zip(ranks.above[row].tolist(), ranks.tied[row].tolist(), strict=True))
         assert found == expected_ranks(asked, row)
+
+
+def counts_of_definition(grid: np.ndarray, scores: np.ndarray, catalogue: np.ndarray, vectors: np.ndarray) -> Ranks:
+    """In whole numbers: profiles and vectors are multiples of 2^-24, their products fit in 64 bits."""
+    profiles, items = (np.rint(a.astype(np.float64) * 2**24).astype(np.int64) for a in (grid, vectors))
+    exact = np.einsum("nmd,kd->nmk", profiles, items)
+    target = np.rint(scores * 2.0**48).astype(np.int64)[:, :, None]
+    candidate = (np.arange(len(vectors)) < catalogue[:, None])[:, None, :] & grid.any(axis=2)[:, :, None]
+    return Ranks(((exact > target) & candidate).sum(axis=2), ((exact == target) & candidate).sum(axis=2))
+
+
+@given(st.data(), st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 40), st.booleans())
+def test_counts_of_any_split_of_the_items_add_up_to_those_of_the_definition(data, seed, m, n_distinct, silent) -> None:
+    """Many equal vectors, vectors of zeros, vectors one last bit apart; shards and tiles of any size."""
+    generator = np.random.default_rng(seed)
+    n, k, dim = int(generator.integers(1, 30)), int(generator.integers(1, 90)), 5
+    hashes = [int(i).to_bytes(16, "little") for i in generator.integers(0, n_distinct, k)]
+    vectors = vectors_of(pa.array(hashes, pa.binary(16)), dim)
+    vectors[generator.random(k) < 0.1] = 0
+    nudged = generator.random(k) < 0.2
+    vectors[nudged, 2] = np.nextafter(vectors[nudged, 2], np.float16(2))
+    profiles = generator.standard_normal((n, m, dim)).astype(np.float32)
+    profiles[generator.random((n, m)) < 0.2 * silent] = 0
+    queries = ask_scores(profiles, vectors[generator.integers(0, k, n)])
+    catalogue = np.sort(generator.integers(0, k + 1, n))
+    owner = generator.integers(0, data.draw(st.integers(1, 9), label="shards"), k)
+    sizes = {"_ITEMS_AT_ONCE": 8, "_PROFILES_AT_ONCE": data.draw(st.integers(1, 9)), "_VECTORS_AT_ONCE": 12}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, size in sizes.items() if data.draw(st.booleans(), label="small tiles") else ():
+            patch.setattr(retrieval, name, size)
+        found = Ranks.zeros((n, m))
+        for shard in set(owner.tolist()):
+            items = np.flatnonzero(owner == shard)
+            found += count_candidates(queries, catalogue, items, ItemVectors(of_matrix(vectors).chunk, items))
+    expected = counts_of_definition(queries.profiles, queries.scores, catalogue, vectors)
+    np.testing.assert_array_equal(found.above, expected.above)
+    np.testing.assert_array_equal(found.tied, expected.tied)
 
 
 @given(st.integers(0, 10**6), st.data())
@@ -87,24 +126,25 @@ def test_ranks_do_not_depend_on_blocks_chunks_or_the_order_of_rows(monkeypatch) 
     rows = random_rows(5)
     asked = ask(events_table(rows), ALWAYS, DECAYS, prior_weight=0.1)
     whole = asked.ranks()
-    monkeypatch.setattr(retrieval, "_CANDIDATES_AT_ONCE", 7)
-    monkeypatch.setattr(retrieval, "_PAIRS_AT_ONCE", 3)
+    monkeypatch.setattr(retrieval, "_ITEMS_AT_ONCE", 8)
+    monkeypatch.setattr(retrieval, "_PROFILES_AT_ONCE", 5)
+    monkeypatch.setattr(retrieval, "_VECTORS_AT_ONCE", 3)
     monkeypatch.setattr(histories, "_EVENTS_AT_ONCE", 10)
     reordered = ask(events_table(rows[::-1]), ALWAYS, DECAYS, prior_weight=0.1)
-    for start, stop in [(0, 1), (1, 6), (6, len(asked.contest.tests))]:
-        part = rank_block(reordered.contest, start, stop)
+    shards = [np.arange(i, len(asked.vectors), 4) for i in range(4)]
+    for start, stop in [(0, 1), (1, 6), (6, len(asked.tests))]:
+        part = reordered.ranks(slice(start, stop), shards)
         np.testing.assert_array_equal(part.above, whole.above[start:stop])
         np.testing.assert_array_equal(part.tied, whole.tied[start:stop])
 
 
 def test_long_histories_are_summed_piece_by_piece_to_the_same_profile(monkeypatch) -> None:
     asked = ask(events_table(random_rows(7, n_users=1)), ALWAYS, DECAYS, include_seen=True)
-    contest = asked.contest
-    assert contest.tests.n_history.max() > 50
-    prior = np.zeros((len(contest.tests), contest.vectors.shape[1]), np.float32)
+    assert asked.tests.n_history.max() > 50
+    prior, of = np.zeros_like(asked.priors), of_matrix(asked.vectors)
 
     def profiles() -> np.ndarray:
-        return profiles_before(asked.log, contest.vectors, contest.tests, DECAYS, prior=prior, prior_weight=0.5)
+        return profiles_before(asked.log, of, asked.tests, DECAYS, prior=prior, prior_weight=0.5)
 
     whole = profiles()
     monkeypatch.setattr(histories, "_PIECE", 5)
@@ -112,37 +152,16 @@ def test_long_histories_are_summed_piece_by_piece_to_the_same_profile(monkeypatc
     np.testing.assert_allclose(profiles(), whole, atol=1e-6)
 
 
-def test_equal_vectors_tie_wherever_they_lie() -> None:
-    """Fifty texts share one vector and others differ from it in the last bit of one number: only equals tie."""
-    rows: list[Row] = [(f"f{i}", "other", i, f"t{i}") for i in range(150)]
-    rows += [("h", "u", 1000, "t7"), ("e", "u", 2000, "t20")]
-    asked = ask(events_table(rows), Window(2000, 2001), (Decay("static"),))
-    vectors = asked.contest.vectors.copy()
-    vectors[0:150:3] = vectors[20]
-    vectors[20] = vectors[0]
-    vectors[1:150:3] = vectors[0]
-    vectors[1:150:3, 2] = np.nextafter(vectors[0, 2], np.float16(4))
-    profiles = vectors[7].astype(np.float32)[None, None, :]
-    excluded = excluded_items(asked.log, asked.contest.tests)
-    ranks = rank_profiles(profiles, vectors, asked.contest.tests, excluded)
-    exact = vectors.astype(np.float64) @ np.rint(profiles[0, 0] / np.linalg.norm(profiles.astype(float)) * 2**24)
-    others = np.delete(exact, [7, 20])
-    assert ranks.tied[0, 0] == np.sum(others == exact[20]) >= 50
-    assert ranks.above[0, 0] == np.sum(others > exact[20])
-
-
 def test_scores_that_only_rounding_tells_apart_are_ties() -> None:
     """Against a profile of equal numbers every permutation of a vector has the same cosine; float32 sums differ."""
     generator = np.random.default_rng(0)
-    one = vectors_of(ask(events_table(random_rows(1)), ALWAYS, DECAYS).names.text_hashes, dim=96)[0]
-    rows: list[Row] = [(f"f{i:03}", "other", i, f"t{i}") for i in range(300)] + [("e", "u", 2000, "t20")]
-    tests = ask(events_table(rows), Window(2000, 2001), (Decay("static"),))
+    one = vectors_of(pa.array([b"t".ljust(16)], pa.binary(16)), dim=96)[0]
     vectors = np.stack([generator.permutation(one) for _ in range(300)])
     profiles = np.full((1, 1, 96), 0.5, np.float32)
     rounded = vectors.astype(np.float32) @ (profiles[0, 0] / np.linalg.norm(profiles))
     assert len(np.unique(rounded)) > 1
-    ranks = rank_profiles(profiles, vectors, tests.contest.tests, excluded_items(tests.log, tests.contest.tests))
-    assert (ranks.above[0, 0], ranks.tied[0, 0]) == (0, 299)
+    found = count_candidates(ask_scores(profiles, vectors[20:21]), np.array([300]), np.arange(300), of_matrix(vectors))
+    assert (found.above[0, 0], found.tied[0, 0]) == (0, 300)
 
 
 def test_a_profile_of_zeros_ties_all_candidates() -> None:
@@ -170,9 +189,3 @@ def test_popularity_counts_events_strictly_before() -> None:
     asked = ask(events_table(rows), Window(40, 41), (Decay("static"),))
     popular = METHODS.index("popular") - len(DECAYS) + 1
     assert asked.by_event()["u", 40, b"q".ljust(16, b"_")][popular] == (1, 0)
-
-
-def test_the_mean_vector_of_nothing_is_zero() -> None:
-    assert mean_vector(np.zeros((0, 4), np.float16)).tolist() == [0, 0, 0, 0]
-    vectors = vectors_of(ask(events_table(random_rows(1)), ALWAYS, DECAYS).names.text_hashes)
-    np.testing.assert_allclose(mean_vector(vectors), vectors.astype(np.float64).mean(0), atol=1e-7)

@@ -181,7 +181,7 @@ class Workspace:
 
     def iter_parquet(self, *parts: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Read one Parquet file in slices of at most so many rows; no slice where it has no rows."""
-        with self.filesystem.open_input_file(self.path(*parts)) as source:
+        with open_input(self.filesystem, self.path(*parts)) as source:
             for batch in pq.ParquetFile(source).iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch])
 

@@ -1,7 +1,7 @@
 """The folder everything of one corpus lives under, on any file system that Arrow reads.
 
-A file appears whole or not at all: it is written under a temporary name, then renamed (in an object store: copied and
-the temporary one deleted). A folder is finished when its `manifest.json` is there.
+A file appears whole or not at all: on a disk it is written under a temporary name, then renamed; for an object store it
+is written aside and put there in one piece. A folder is finished when its `manifest.json` is there.
 """
 
 from __future__ import annotations
@@ -10,44 +10,31 @@ import json
 import os
 import posixpath
 import re
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from dynprof.errors import ConfigError, DynprofError, WorkspaceError
+from dynprof.errors import DynprofError, WorkspaceError
+from dynprof.filesystems import open_input, resolve_filesystem, stores_objects, what_to_do
 
-__all__ = ["FORMAT_VERSION", "Workspace", "resolve_filesystem"]
+__all__ = ["FORMAT_VERSION", "Workspace"]
 
+_IN_MEMORY_BYTES = 64 << 20  # of a file on its way to an object store; beyond that it waits on the local disk
+_UPLOAD_BYTES = 8 << 20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}-.+")
 
 FORMAT_VERSION = 1
 """Version of the formats in docs/formats.md; a manifest of another version is refused."""
-
-
-def resolve_filesystem(uri: str | Path) -> tuple[pafs.FileSystem, str]:
-    """The file system and the path within it of a local path or a URI (`s3://`, `gs://`, `file://`).
-
-    Raises:
-        ConfigError: The URI's scheme is not known, or the URI is malformed.
-    """
-    text = str(uri)
-    if "://" in text:
-        try:
-            filesystem, path = pafs.FileSystem.from_uri(text)
-        except pa.ArrowInvalid as error:
-            raise ConfigError(
-                f"{text}: expected a path or a URI such as s3://bucket/folder or gs://bucket/folder, found: {error}"
-            ) from error
-        return filesystem, path
-    return pafs.LocalFileSystem(), Path(text).expanduser().absolute().as_posix()
 
 
 class Workspace:
@@ -136,8 +123,23 @@ class Workspace:
             WorkspaceError: The file cannot be written, for example because the disk is full; nothing is left of it.
         """
         final = self.path(*parts)
+        write = self._put if stores_objects(self.filesystem) else self._rename
+        try:
+            with write(final) as sink:
+                yield sink
+        except OSError as error:
+            if isinstance(error, DynprofError):
+                raise
+            advice = what_to_do(error) or (
+                "Make room if the disk is full, then run the same command again: finished parts are not redone."
+            )
+            raise WorkspaceError(
+                f"{final}: expected to write the file whole, found: {error}. Nothing of it was kept. {advice}"
+            ) from error
+
+    @contextmanager
+    def _rename(self, final: str) -> Iterator[pa.NativeFile]:
         folder, name = posixpath.split(final)
-        # In an object store too: closing a stream there, also after an error, completes the upload of what it holds.
         target = posixpath.join(folder, f".{uuid.uuid4().hex}-{name}")
         try:
             self.filesystem.create_dir(folder)
@@ -146,15 +148,21 @@ class Workspace:
             if self.is_local:
                 _sync(target)  # a power cut must not leave a manifest beside files that never reached the disk
             self.filesystem.move(target, final)
-        except BaseException as error:
+        except BaseException:
             if self.filesystem.get_file_info(target).type == pafs.FileType.File:
                 self.filesystem.delete_file(target)
-            if isinstance(error, OSError) and not isinstance(error, DynprofError):
-                raise WorkspaceError(
-                    f"{final}: expected to write the file whole, found: {error}. Nothing of it was kept. "
-                    "Make room if the disk is full, then run the same command again: finished parts are not redone."
-                ) from error
             raise
+
+    @contextmanager
+    def _put(self, final: str) -> Iterator[pa.NativeFile]:
+        """Written aside, because Arrow cannot abort an upload: closing a stream, also after an error, completes it."""
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as aside:
+            sink = pa.PythonFile(aside, mode="w")
+            yield sink
+            sink.flush()
+            # In a thread: there no interrupt can come between two pieces and complete half an upload.
+            with ThreadPoolExecutor(1) as uploading:
+                uploading.submit(_upload, aside, self.filesystem, final).result()
 
     def write_parquet(
         self, table: pa.Table, *parts: str, metadata: Mapping[str, Any] | None = None, **options: Any
@@ -168,8 +176,8 @@ class Workspace:
 
     def read_parquet(self, *parts: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
         """Read one Parquet file; `filters` as in `pyarrow.parquet.read_table`."""
-        path = self.path(*parts)
-        return pq.read_table(path, columns=columns, filters=filters, filesystem=self.filesystem, partitioning=None)
+        with open_input(self.filesystem, self.path(*parts)) as source:
+            return pq.read_table(source, columns=columns, filters=filters, partitioning=None)
 
     def iter_parquet(self, *parts: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
         """Read one Parquet file in slices of at most so many rows; no slice where it has no rows."""
@@ -179,7 +187,7 @@ class Workspace:
 
     def parquet_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_parquet` was given as metadata, plus `n_rows`."""
-        with self.filesystem.open_input_file(self.path(*parts)) as source:
+        with open_input(self.filesystem, self.path(*parts)) as source:
             footer = pq.ParquetFile(source)
             stored = (footer.metadata.metadata or {}).get(b"dynprof", b"{}")
             return {**json.loads(stored), "n_rows": footer.metadata.num_rows}
@@ -206,7 +214,7 @@ class Workspace:
             columns: What to read; empty reads all.
         """
         path = self.path(*parts)
-        source = pa.memory_map(path) if self.is_local else self.filesystem.open_input_file(path)
+        source = pa.memory_map(path) if self.is_local else open_input(self.filesystem, path)
         if not columns:
             return ipc.open_file(source)
         fields = [ipc.open_file(source).schema.get_field_index(name) for name in columns]
@@ -232,7 +240,7 @@ class Workspace:
         if not self.exists(*folder, "manifest.json"):
             return None
         path = self.path(*folder, "manifest.json")
-        with self.filesystem.open_input_stream(path) as source:
+        with open_input(self.filesystem, path) as source:
             raw = source.read()
         try:
             manifest = json.loads(raw)
@@ -267,3 +275,11 @@ class Workspace:
 def _sync(path: str) -> None:
     with Path(path).open("rb") as written:
         os.fsync(written.fileno())
+
+
+def _upload(source: IO[bytes], filesystem: pafs.FileSystem, path: str) -> None:
+    """Put what `source` holds under a name; it appears there when the last piece has arrived."""
+    source.seek(0)
+    with filesystem.open_output_stream(path, compression=None) as sink:
+        while piece := source.read(_UPLOAD_BYTES):
+            sink.write(piece)

@@ -8,11 +8,13 @@ from ray.data import ActorPoolStrategy
 
 __all__ = ["actor_plan"]
 
-_CORES_PER_ACTOR = 4
+_MOST_ACTORS_PER_NODE = 8
+"""On a processor: each holds the model. Up to here an actor has one thread: two of one thread never wait for each other,
+while two threads of one actor meet after every layer and share one Python."""
 
 
 def actor_plan(device: str, actors: int) -> tuple[ActorPoolStrategy, dict[str, float], int]:
-    """How many actors, what each reserves, and its threads: a GPU each, else a few cores each.
+    """How many actors, what each reserves, and its threads: a GPU each, else a core or a few each.
 
     `--device cuda` asks for GPUs also where none is up yet, so that an autoscaler starts them. An actor never asks for
     more cores than the smallest node has: it would wait for ever.
@@ -24,10 +26,10 @@ def actor_plan(device: str, actors: int) -> tuple[ActorPoolStrategy, dict[str, f
         n_actors = actors or max(1, n_gpus)
         return _pool(n_actors), {"num_gpus": 1}, max(1, n_cpus // n_actors)
     smallest = int(min((node["CPU"] for node in nodes), default=1))
-    n_actors = actors or max(len(nodes), n_cpus // _CORES_PER_ACTOR, 1)
+    n_actors = actors or max(1, sum(int(min(node["CPU"], _MOST_ACTORS_PER_NODE)) for node in nodes))
     threads = int(np.clip(n_cpus // n_actors, 1, max(1, smallest)))
-    # One core of each actor's share stays free for the tasks that feed it; the threads use it when they rest.
-    return _pool(n_actors), {"num_cpus": max(0.5, threads - 1)}, threads
+    # Half a core of each actor's share stays free for the tasks that feed it, which rest while the actors work.
+    return _pool(n_actors), {"num_cpus": threads - 0.5}, threads
 
 
 def _pool(n_actors: int) -> ActorPoolStrategy:

@@ -17,10 +17,14 @@ from ray.data import DataContext
 
 from dynprof import __version__
 from dynprof.errors import DynprofError
+from dynprof.filesystems import ADDRESS_VARIABLES, TRANSIENT, what_to_do
 
 __all__ = ["Stopwatch", "deliberate", "hold_ray", "parser", "print_summary", "ray_session", "run"]
 
 LOG = logging.getLogger("dynprof")
+
+_ACTOR_STARTS = 3
+_PART_RETRIES = 2
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -48,6 +52,8 @@ def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequenc
         if expected is None:
             raise
         said = str(expected).partition("\n")[0]  # below it Ray adds advice of its own
+        advice = None if isinstance(expected, DynprofError) else what_to_do(expected)
+        said = f"{said}. {advice}" if advice else said
         print(f"dynprof: {type(expected).__name__}: {said}", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_USAGE)
     sys.exit(0)
@@ -104,11 +110,22 @@ def ray_session() -> Iterator[None]:
         if local and not LOG.isEnabledFor(logging.DEBUG):
             # Every actor pool makes Ray's core print an error that is none (ray#53727); DEBUG shows all it says.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        ray.init(logging_level=logging.ERROR, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local)
+        elsewhere = {} if local else {"runtime_env": {"env_vars": _storage_address()}}
+        ray.init(logging_level=logging.ERROR, log_to_driver=LOG.isEnabledFor(logging.DEBUG), **local, **elsewhere)
         _Session.started = True
     _configure_data()
     with hold_ray():
         yield
+
+
+def _storage_address() -> dict[str, str]:
+    """Where object storage is, for workers on other machines. No credentials: the dashboard shows what is sent.
+
+    A submitted job that was given such a variable has sent it already; Ray refuses to be told twice.
+    """
+    submitted = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
+    told = submitted.get("env_vars") or {}
+    return {name: os.environ[name] for name in ADDRESS_VARIABLES if os.environ.get(name) and name not in told}
 
 
 @contextmanager
@@ -135,7 +152,10 @@ def _configure_data() -> None:
     context.shuffle_input_batch_bytes = 64 << 20  # at the default of 1 GiB one task shuffles a whole small corpus
     context.shuffle_compression = "lz4"
     context.max_errored_blocks = 0  # a lost block would be lost data
-    context.raise_original_map_exception = True  # Ray's wrapper loses the error behind it on the way to the driver
+    context.max_consecutive_actor_init_deaths = _ACTOR_STARTS  # at the default of 0 the first killed start ends the run
+    context.retried_map_errors = [TRANSIENT]  # once more from the start of the part, after the storage's own retries
+    context.max_map_retries = _PART_RETRIES
+    context.raise_original_map_exception = True  # what Ray wraps around it loses an OSError on its way here
 
 
 def deliberate(error: BaseException | None, kind: type[Exception] = DynprofError) -> Exception | None:

@@ -22,11 +22,12 @@ import pyarrow as pa
 from dynprof import __version__
 from dynprof.corpus import CORPUS
 from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.filesystems import resolve_filesystem
 from dynprof.keys import bucket_name
 from dynprof.readers import Split, TableName, parse_columns, plan_splits
 from dynprof.schema import BIOS, EVENTS, ITEMS
 from dynprof.text import TEXT_PREPARATION
-from dynprof.workspace import Workspace, resolve_filesystem
+from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.ingest_tasks import part_text, read_rows, write_bios, write_events, write_items
 from jobs.stages import collect, parts_of

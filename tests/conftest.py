@@ -12,6 +12,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # the coming default; unset, Ray warns about it
+os.environ |= dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "tests")  # nobody's money is spent
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # or tokenizers warn after a fork
 
 # The same examples everywhere: a failure on one machine is a failure on all. No deadline: shared cores are noisy.

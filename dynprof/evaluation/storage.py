@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from dynprof.evaluation.report import Report, render_csv, render_markdown, report_document
+from dynprof.filesystems import open_input
 from dynprof.workspace import Workspace
 
 __all__ = ["REPORTS", "read_report", "write_report"]
@@ -35,5 +36,5 @@ def read_report(workspace: Workspace, name: str) -> tuple[dict[str, Any], str] |
 
 
 def _read(workspace: Workspace, name: str, suffix: str) -> str:
-    with workspace.filesystem.open_input_stream(workspace.path(REPORTS, name, f"evaluation.{suffix}")) as source:
+    with open_input(workspace.filesystem, workspace.path(REPORTS, name, f"evaluation.{suffix}")) as source:
         return bytes(source.read()).decode()

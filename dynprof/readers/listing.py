@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 import pyarrow.fs as pafs
 
 from dynprof.errors import InputFileError
+from dynprof.filesystems import resolve_filesystem
 from dynprof.readers.streams import naming, suffix_of
-from dynprof.workspace import resolve_filesystem
 
 __all__ = ["SUFFIXES", "SourceFile", "list_files"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from dynprof.errors import DynprofError, InputFileError
-from dynprof.workspace import resolve_filesystem
+from dynprof.filesystems import open_input, resolve_filesystem, stores_objects, what_to_do
 
 __all__ = ["compression_of", "naming", "open_random_access", "open_stream", "suffix_of"]
 
@@ -37,13 +37,16 @@ def _name(path: str) -> str:
 def open_random_access(path: str) -> pa.NativeFile:
     """Open a file for ranged reads, as it lies there."""
     filesystem, inner = resolve_filesystem(path)
-    return filesystem.open_input_file(inner)
+    return open_input(filesystem, inner)
 
 
 def open_stream(path: str) -> pa.NativeFile:
     """Open a file for one pass, decompressed as its name promises."""
     filesystem, inner = resolve_filesystem(path)
-    raw = filesystem.open_input_stream(inner, compression=None, buffer_size=_BUFFER_BYTES)
+    if stores_objects(filesystem):
+        raw = pa.BufferedInputStream(open_input(filesystem, inner), _BUFFER_BYTES)
+    else:
+        raw = filesystem.open_input_stream(inner, compression=None, buffer_size=_BUFFER_BYTES)
     codec = compression_of(path)
     return raw if codec is None else pa.CompressedInputStream(raw, codec)
 
@@ -64,6 +67,5 @@ def naming(path: str, expected: str) -> Iterator[None]:
     except DynprofError:
         raise
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise InputFileError(
-            f"{path}: expected {expected}, found: {error}. Replace the file or leave it out of the input."
-        ) from error
+        advice = what_to_do(error) or "Replace the file or leave it out of the input."
+        raise InputFileError(f"{path}: expected {expected}, found: {error}. {advice}") from error

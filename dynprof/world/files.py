@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dynprof import __version__
 from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.filesystems import open_input
 from dynprof.schema import RAW_ITEMS, RAW_USERS
 from dynprof.workspace import Workspace
 from dynprof.world.chunks import EVENT_COLUMNS, TRUTH_ITEMS, World
@@ -128,7 +129,7 @@ def read_world(spec: WorldSpec, folder: Workspace, *, rows_per_file: int) -> dic
     """What `world.json` holds when exactly this world is there, finished; else None."""
     if not folder.exists(_MANIFEST):
         return None
-    with folder.filesystem.open_input_stream(folder.path(_MANIFEST)) as source:
+    with open_input(folder.filesystem, folder.path(_MANIFEST)) as source:
         manifest: dict[str, Any] = json.loads(source.read())
     expected = (__version__, json.loads(json.dumps(spec.to_dict())), rows_per_file)
     found = (manifest.get("dynprof_version"), manifest.get("spec"), manifest.get("rows_per_file"))

@@ -23,7 +23,7 @@ TABLES = {"size": sizing.size_table, "cost": sizing.cost_table, "limits": sizing
 
 
 def symptoms() -> list[list[str]]:
-    section = PAGE[PAGE.index("## From symptom") :]
+    section = PAGE[PAGE.index("## From symptom") :].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 

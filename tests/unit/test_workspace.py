@@ -13,7 +13,8 @@ import pyarrow.fs
 import pytest
 
 from dynprof.errors import ConfigError, InputFileError, WorkspaceError
-from dynprof.workspace import FORMAT_VERSION, Workspace, resolve_filesystem
+from dynprof.filesystems import resolve_filesystem
+from dynprof.workspace import FORMAT_VERSION, Workspace
 
 TABLE = pa.table({"a": pa.array([1, 2, 3], pa.int64()), "b": ["x", None, "é"]})
 

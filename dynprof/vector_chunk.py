@@ -19,6 +19,8 @@ __all__ = ["VectorChunk", "find_hashes"]
 
 IntArray = npt.NDArray[np.int64]
 
+_KNOWN_AT_ONCE = 262_144  # bounds Arrow's hash table, which is several times the hashes
+
 
 @dataclass(frozen=True)
 class VectorChunk:
@@ -71,5 +73,10 @@ class VectorChunk:
 
 def find_hashes(wanted: pa.Array, known: pa.Array) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Position of each wanted hash among the known ones and whether it is there; positions of absent ones are 0."""
-    index = pc.index_in(wanted, value_set=known)
-    return np.asarray(pc.fill_null(index, 0)).astype(np.int64), np.asarray(pc.is_valid(index))
+    rows, found = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    for start in range(0, len(known), _KNOWN_AT_ONCE):
+        index = pc.index_in(wanted, value_set=known.slice(start, _KNOWN_AT_ONCE))
+        here = np.asarray(pc.is_valid(index))
+        rows[here] = start + np.asarray(index.drop_null(), np.int64)
+        found |= here
+    return rows, found

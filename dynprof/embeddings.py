@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.schema import embeddings_schema
@@ -26,8 +25,8 @@ from dynprof.workspace import Workspace
 __all__ = [
     "EMBEDDINGS",
     "VectorChunk",
-    "latest_fingerprint",
     "load_vectors",
+    "open_shard",
     "read_bucket",
     "read_shard",
     "shard_name",
@@ -126,7 +125,7 @@ def read_bucket(
     pending: list[pa.RecordBatch] = []
     first, n_rows = 0, 0
     for shard in range(n_shards):
-        batch = _open_shard(workspace, fingerprint, shard).get_batch(bucket)
+        batch = open_shard(workspace, fingerprint, shard).get_batch(bucket)
         if pending and n_rows + len(batch) > max_rows:
             yield _chunk(first, shard - 1, pending)
             pending, first, n_rows = [], shard, 0
@@ -140,7 +139,7 @@ def read_shard(workspace: Workspace, fingerprint: str, shard: int) -> VectorChun
     """All vectors of a shard, whichever bucket needs them; None where the shard was not written yet."""
     if not workspace.exists(EMBEDDINGS, fingerprint, shard_name(shard)):
         return None
-    reader = _open_shard(workspace, fingerprint, shard)
+    reader = open_shard(workspace, fingerprint, shard)
     return _chunk(shard, shard, [reader.get_batch(b) for b in range(reader.num_record_batches)])
 
 
@@ -179,25 +178,12 @@ def load_vectors(
     return out
 
 
-def latest_fingerprint(workspace: Workspace) -> str:
-    """The fingerprint of the finished embeddings of the present corpus; the newest where there are several.
+def open_shard(workspace: Workspace, fingerprint: str, shard: int) -> pa.ipc.RecordBatchFileReader:
+    """A shard's file, a record batch a user bucket, its vectors on disk until they are touched.
 
     Raises:
-        WorkspaceError: There are none.
+        WorkspaceError: It is missing.
     """
-    corpus = workspace.read_manifest(CORPUS)
-    manifests = {f: workspace.read_manifest(EMBEDDINGS, f) for f in workspace.folders(EMBEDDINGS)}
-    present = {f: m for f, m in manifests.items() if m and (corpus is None or m["corpus_id"] == corpus["corpus_id"])}
-    finished = [(m["created_at"], f) for f, m in present.items()]
-    if not finished:
-        raise WorkspaceError(
-            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none of the present corpus. "
-            "Run `python -m jobs.encode` first."
-        )
-    return max(finished)[1]
-
-
-def _open_shard(workspace: Workspace, fingerprint: str, shard: int) -> pa.ipc.RecordBatchFileReader:
     try:
         return workspace.open_ipc(EMBEDDINGS, fingerprint, shard_name(shard))
     except FileNotFoundError as error:

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES, activity_table
 from dynprof.build import BucketEvents, BuiltBucket, build_bucket, sum_of_events
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, latest_fingerprint, read_bucket
-from dynprof.errors import ConfigError, FingerprintError
+from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
+from dynprof.errors import ConfigError
 from dynprof.keys import bucket_name
+from dynprof.lineage import present_corpus
 from dynprof.schema import profiles_schema, states_schema
+from dynprof.segments import read_bios, read_events
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
@@ -85,15 +86,10 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
         WorkspaceError: No finished corpus or embeddings.
         FingerprintError: The embeddings are of another corpus.
     """
-    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
-    fingerprint = options.fingerprint or latest_fingerprint(workspace)
-    embeddings = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
-    if embeddings["corpus_id"] != corpus["corpus_id"]:
-        raise FingerprintError(
-            f"{workspace.path(EMBEDDINGS, fingerprint)}: expected embeddings of corpus {corpus['corpus_id']}, "
-            f"found those of {embeddings['corpus_id']}. "
-            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
-        )
+    view = present_corpus(workspace)
+    corpus = view.manifest
+    vectors = open_vectors(workspace, options.fingerprint or latest_fingerprint(workspace), view)
+    embeddings = vectors.manifest
     spec = snapshot_spec(options, corpus, embeddings)
     name = spec.name(corpus["corpus_id"])
     manifest = workspace.read_manifest(SNAPSHOTS, name)
@@ -105,13 +101,13 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     done = set(workspace.files(SNAPSHOTS, name, "states"))  # the last file that a bucket writes
     todo = [b for b in range(corpus["n_buckets"]) if bucket_name(b, "arrow") not in done]
     LOG.info("snapshot=%s buckets=%d done=%d", name, corpus["n_buckets"], len(done))
-    population = _population(workspace, spec, corpus, embeddings)
+    population = _population(spec, corpus, vectors)
     if todo:
         arguments = {
             "workspace_uri": workspace.uri,
             "snapshot": name,
             "spec": spec.to_json(),
-            "n_shards": embeddings["n_shards"],
+            "vectors": vectors,
             "population": population,
         }
         with ray_session():
@@ -123,17 +119,15 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     return {**described, "snapshot": name, "done_before": False}
 
 
-def _population(
-    workspace: Workspace, spec: SnapshotSpec, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]
-) -> list[float]:
+def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVectors) -> list[float]:
     """The mean vector of all events before `as_of`: the prior of users without a bio.
 
     The embeddings know it for a time after the last event. For an earlier one the events are gone through once more:
     what came later must not show.
     """
     if spec.as_of_us > (corpus["last_event_us"] or 0):
-        return list(embeddings["mean_vector"])
-    arguments = {"workspace_uri": workspace.uri, "spec": spec.to_json(), "n_shards": embeddings["n_shards"]}
+        return list(vectors.manifest["mean_vector"])
+    arguments = {"spec": spec.to_json(), "vectors": vectors}
     with ray_session():
         parts = parts_of(range(corpus["n_buckets"]))
         rows = collect(parts.map_batches(_sum_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
@@ -141,18 +135,17 @@ def _population(
     return list((total / max(1, sum(row["n_events"] for row in rows))).tolist())
 
 
-def _sum_bucket(batch: dict[str, Any], *, workspace_uri: str, spec: Mapping[str, Any], n_shards: int) -> dict[str, Any]:
-    bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
-    selected = _select(workspace, bucket, meaning)
-    chunks = read_bucket(workspace, meaning.fingerprint, bucket, n_shards)
-    total = sum_of_events(selected, chunks, meaning.dim, n_shards=n_shards)
+def _sum_bucket(batch: dict[str, Any], *, spec: Mapping[str, Any], vectors: CorpusVectors) -> dict[str, Any]:
+    bucket, meaning = int(batch["part"][0]), SnapshotSpec.from_json(spec)
+    selected, chunks = _select(vectors, bucket, meaning), vectors.chunks(bucket)
+    total = sum_of_events(selected, chunks, meaning.dim, n_shards=vectors.n_shards)
     return {"bucket": [bucket], "n_events": [len(selected.users)], "vector_sum": total[None]}
 
 
-def _select(workspace: Workspace, bucket: int, meaning: SnapshotSpec) -> BucketEvents:
+def _select(vectors: CorpusVectors, bucket: int, meaning: SnapshotSpec) -> BucketEvents:
     columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
-    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
+    events = read_events(vectors.workspace, bucket, columns, segments=vectors.segments)
+    bios = read_bios(vectors.workspace, bucket, ["user_id", "text_hash"], segments=vectors.segments)
     return BucketEvents.select(events, bios, meaning)
 
 
@@ -200,24 +193,24 @@ def build_one_bucket(
     workspace_uri: str,
     snapshot: str,
     spec: Mapping[str, Any],
-    n_shards: int,
+    vectors: CorpusVectors,
     population: Sequence[float],
 ) -> dict[str, Any]:
     """One bucket to its files, in passes of bounded size; returns its counts."""
     bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
     if meaning.activity:
         columns = ["user_id", "timestamp", "event_type"]
-        events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+        events = read_events(workspace, bucket, columns, segments=vectors.segments)
         active = activity_table(events, meaning.as_of_us)
         workspace.write_parquet(active, SNAPSHOTS, snapshot, "activity", bucket_name(bucket))
-    selected = _select(workspace, bucket, meaning)
+    selected = _select(vectors, bucket, meaning)
     mean = np.asarray(population, np.float32)
 
     def passes() -> Iterator[BuiltBucket]:
         for first in range(0, max(1, len(selected.user_ids)), _USERS_PER_PASS):
             part = selected.between(first, first + _USERS_PER_PASS)
-            chunks = read_bucket(workspace, meaning.fingerprint, bucket, n_shards)
-            yield build_bucket(part, chunks, meaning, n_shards=n_shards, population=mean)
+            chunks = vectors.chunks(bucket)
+            yield build_bucket(part, chunks, meaning, n_shards=vectors.n_shards, population=mean)
 
     counts = {"n_users": len(selected.user_ids), "n_events": len(selected.users)}
     write_bucket(workspace, snapshot, bucket, meaning.dim, passes(), counts)

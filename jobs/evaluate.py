@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, latest_fingerprint
+from dynprof.embedded import latest_fingerprint
+from dynprof.embeddings import EMBEDDINGS
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.evaluation import (
     Contest,
@@ -35,6 +35,7 @@ from dynprof.evaluation import (
 from dynprof.evaluation.loading import Question, load_contest
 from dynprof.evaluation.metrics import DEFAULT_METRICS, metric
 from dynprof.evaluation.storage import read_report, write_report
+from dynprof.lineage import present_corpus
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT, DEFAULT_TYPE_WEIGHTS, parse_decays, parse_type_weights
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
@@ -98,9 +99,9 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
         ConfigError: A flag that means nothing.
         WorkspaceError: No finished corpus or embeddings.
     """
-    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    corpus = present_corpus(workspace)
     question = _question(workspace, options)
-    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus["corpus_id"]}
+    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus.corpus_id}
     name = _report_name(parameters)
     if (stored := read_report(workspace, name)) is not None:
         LOG.info("report=%s finished before, nothing to do", name)

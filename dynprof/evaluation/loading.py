@@ -10,15 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import load_vectors
+from dynprof.embedded import CorpusVectors, open_vectors
 from dynprof.evaluation.histories import mean_vector
 from dynprof.evaluation.log import EVENT_COLUMNS, EventLog, EventNames, index_events
 from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events, last_window
 from dynprof.evaluation.ranking import Contest
 from dynprof.evaluation.report import Facts
-from dynprof.schema import BIOS, EVENTS
+from dynprof.lineage import CorpusView, present_corpus
+from dynprof.segments import read_bios, read_events
 from dynprof.workspace import Workspace
 
 __all__ = ["Question", "load_contest"]
@@ -59,8 +59,10 @@ def load_contest(workspace: Workspace, question: Question) -> tuple[Contest, Fac
         WorkspaceError: No finished corpus or embeddings, or a text without a vector.
         ConfigError: A share or sample size out of range.
     """
-    workspace.require_manifest(CORPUS, made_by="ingest")
-    log, names = index_events(_read_buckets(workspace, "events", EVENT_COLUMNS, EVENTS), question.type_weights)
+    view = present_corpus(workspace)
+    vectors_of = open_vectors(workspace, question.fingerprint, view)
+    tables = [read_events(workspace, b, EVENT_COLUMNS, segments=view.segments) for b in range(view.n_buckets)]
+    log, names = index_events(pa.concat_tables(tables), question.type_weights)
     window = last_window(log, question.test_share)
     eligible = eligible_events(log, window, include_seen=question.include_seen)
     tests = choose_tests(
@@ -71,31 +73,26 @@ def load_contest(workspace: Workspace, question: Question) -> tuple[Contest, Fac
         seed=question.seed,
         include_seen=question.include_seen,
     )
-    vectors = load_vectors(workspace, question.fingerprint, names.text_hashes)
+    vectors = vectors_of.load(names.text_hashes)
     mean = mean_vector(vectors[: np.searchsorted(log.first_us, window.start_us)])
-    priors, prior_rows = _priors(workspace, question.fingerprint, names, tests, mean)
+    priors, prior_rows = _priors(vectors_of, view, names, tests, mean)
     contest = Contest(log, vectors, tests, priors, prior_rows, question.prior_weight, question.decays)
     return contest, _facts(log, window, len(eligible), tests)
 
 
-def _read_buckets(workspace: Workspace, table: str, columns: list[str], schema: pa.Schema) -> pa.Table:
-    """All buckets of a table of the corpus; no rows where there are no files."""
-    none = pa.schema([schema.field(c) for c in columns]).empty_table()
-    files = workspace.files(CORPUS, table, suffix=".parquet")
-    return pa.concat_tables([none, *(workspace.read_parquet(CORPUS, table, f, columns=columns) for f in files)])
-
-
 def _priors(
-    workspace: Workspace, fingerprint: str, names: EventNames, tests: TestEvents, mean: npt.NDArray[np.float32]
+    vectors_of: CorpusVectors, view: CorpusView, names: EventNames, tests: TestEvents, mean: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Row 0 is the population's mean, then a row for each tested user with a bio; and the row of each test event."""
     tested = np.unique(tests.users)
-    bios = _read_buckets(workspace, "users", ["user_id", "text_hash"], BIOS)
+    columns = ["user_id", "text_hash"]
+    tables = [read_bios(vectors_of.workspace, b, columns, segments=view.segments) for b in range(view.n_buckets)]
+    bios = pa.concat_tables(tables)
     bios = bios.filter(pc.is_valid(bios["text_hash"]))
     found = pc.index_in(names.user_ids.take(pa.array(tested)), value_set=bios["user_id"].combine_chunks())
     with_bio = tested[np.asarray(pc.is_valid(found))]
     hashes = bios["text_hash"].combine_chunks().take(found.drop_null())
-    vectors = load_vectors(workspace, fingerprint, hashes).astype(np.float32)
+    vectors = vectors_of.load(hashes).astype(np.float32)
     row = np.zeros(len(names.user_ids), np.int32)
     row[with_bio] = np.arange(1, len(with_bio) + 1)
     return np.vstack([mean[None, :], vectors]), row[tests.users]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynprof.embedded import latest_fingerprint
 from dynprof.embeddings import (
     EMBEDDINGS,
-    latest_fingerprint,
     load_vectors,
     read_bucket,
     read_shard,

@@ -1,0 +1,218 @@
+"""The vectors of a corpus, base and segments put together: what the readers of vectors go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.corpus import CORPUS
+from dynprof.embeddings import EMBEDDINGS, VectorChunk, load_vectors, open_shard, read_bucket
+from dynprof.errors import FingerprintError, WorkspaceError
+from dynprof.keys import text_shards
+from dynprof.lineage import SEGMENTS, CorpusView, corpus_of, present_corpus
+from dynprof.vectors import matrix_of
+from dynprof.workspace import Workspace
+
+__all__ = [
+    "CorpusVectors",
+    "covers",
+    "find_in_shards",
+    "latest_fingerprint",
+    "open_vectors",
+    "segment_fingerprint",
+]
+
+
+def segment_fingerprint(fingerprint: str, segment: str) -> str:
+    """Stands for a fingerprint where the vectors of a segment are meant: the folder below `embeddings/`."""
+    return f"{fingerprint}/{SEGMENTS}/{segment}"
+
+
+@dataclass(frozen=True)
+class CorpusVectors:
+    """Vectors of all texts of a corpus by one encoder. Cheap to make and to pickle.
+
+    Attributes:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        manifest: Of the base's embeddings, with `mean_vector` of the whole corpus.
+        segments: Of the corpus.
+        parts: Folder below `embeddings/` and number of shards of each segment that the base does not cover.
+    """
+
+    workspace: Workspace
+    fingerprint: str
+    manifest: Mapping[str, Any]
+    segments: tuple[str, ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def n_shards(self) -> int:
+        """Number of the base's shards; what a `VectorChunk` counts in."""
+        return int(self.manifest["n_shards"])
+
+    def chunks(self, bucket: int) -> Iterator[VectorChunk]:
+        """The vectors that a user bucket needs, each text once: the base's as in `read_bucket`, then the segments'."""
+        added = [chunk for part in self.parts for chunk in _part_chunks(self.workspace, *part)]
+        missing = [np.ones(len(chunk.hashes), np.bool_) for chunk in added]
+        for chunk in read_bucket(self.workspace, self.fingerprint, bucket, self.n_shards):
+            for mask, mine in zip(missing, added, strict=True):
+                mask &= ~_is_in(mine.hashes, chunk.hashes)
+            yield chunk
+        for number, (mask, mine) in enumerate(zip(missing, added, strict=True)):
+            for before in added[:number]:
+                mask &= ~_is_in(mine.hashes, before.hashes)
+            yield VectorChunk(0, self.n_shards - 1, mine.hashes.filter(pa.array(mask)), mine.vectors[mask])
+
+    def load(self, hashes: pa.Array) -> npt.NDArray[np.float16]:
+        """Vectors of texts, as `load_vectors`.
+
+        Raises:
+            WorkspaceError: A text without a vector.
+        """
+        out = np.zeros((len(hashes), self.manifest["dim"]), np.float16)
+        rest = np.flatnonzero(~self.fill(hashes, out))
+        out[rest] = load_vectors(self.workspace, self.fingerprint, hashes.take(pa.array(rest)))
+        return out
+
+    def fill(self, hashes: pa.Array, out: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        """Write the vectors that the segments know into `out`, (n, dim); (n,) whether they do."""
+        found = np.zeros(len(hashes), np.bool_)
+        for part in self.parts:
+            for chunk in _part_chunks(self.workspace, *part):
+                rows, has = chunk.rows(hashes)
+                out[has], found = chunk.vectors[rows[has]], found | has
+        return found
+
+
+def latest_fingerprint(workspace: Workspace) -> str:
+    """The fingerprint of the finished embeddings of the present corpus; the newest where there are several.
+
+    Raises:
+        WorkspaceError: There are none.
+    """
+    has_corpus = workspace.read_manifest(CORPUS) is not None
+    finished = []
+    for fingerprint in workspace.folders(EMBEDDINGS):
+        manifest = workspace.read_manifest(EMBEDDINGS, fingerprint)
+        if manifest is not None and (not has_corpus or covers(workspace, fingerprint, present_corpus(workspace))):
+            finished.append((manifest["created_at"], fingerprint))
+    if not finished:
+        raise WorkspaceError(
+            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none of the present corpus. "
+            "Run `python -m jobs.encode` first."
+        )
+    return max(finished)[1]
+
+
+def covers(workspace: Workspace, fingerprint: str, view: CorpusView) -> bool:
+    """Whether there are vectors of all texts of a corpus."""
+    try:
+        open_vectors(workspace, fingerprint, view)
+    except WorkspaceError:  # a FingerprintError is one
+        return False
+    return True
+
+
+def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> CorpusVectors:
+    """The vectors of a corpus.
+
+    Args:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        view: The corpus.
+
+    Raises:
+        WorkspaceError: No finished embeddings.
+        FingerprintError: They are of another corpus, or a segment of this one was not encoded.
+    """
+    base = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+    covered = view.at(base["corpus_id"])
+    if covered < 0 and present_corpus(workspace).at(base["corpus_id"]) < 0:
+        raise FingerprintError(
+            f"{workspace.path(EMBEDDINGS, fingerprint)}: expected embeddings of corpus {view.corpus_id}, "
+            f"found those of {base['corpus_id']}. "
+            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
+        )
+    segments = view.segments[covered:] if covered >= 0 else ()  # else they are of a later corpus, which has them all
+    manifests = [_segment_manifest(workspace, fingerprint, segment) for segment in segments]
+    if not manifests:
+        return CorpusVectors(workspace, fingerprint, base, view.segments)
+    corpus = corpus_of(workspace, base["corpus_id"], whose=(EMBEDDINGS, fingerprint), what="embeddings").manifest
+    total = np.asarray(base["mean_vector"]) * corpus["n_events_with_text"]
+    total = total + np.sum([m["vector_sum"] for m in manifests], axis=0)
+    mean = (total / max(1, view.manifest["n_events_with_text"])).tolist()
+    parts = [(segment_fingerprint(fingerprint, s), m["n_shards"]) for s, m in zip(segments, manifests, strict=True)]
+    described = {**base, "mean_vector": mean, "corpus_id": view.corpus_id}
+    return CorpusVectors(workspace, fingerprint, described, view.segments, tuple(parts))
+
+
+def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str) -> dict[str, Any]:
+    folder = segment_fingerprint(fingerprint, segment)
+    manifest = workspace.read_manifest(EMBEDDINGS, folder)
+    if manifest is None:
+        raise FingerprintError(
+            f"{workspace.path(EMBEDDINGS, folder)}: expected vectors of this segment of the corpus, found none. Run "
+            "`python -m jobs.update` again, or `python -m jobs.encode` for an encoder that updates do not carry on."
+        )
+    return manifest
+
+
+def _part_chunks(workspace: Workspace, folder: str, n_shards: int) -> Iterator[VectorChunk]:
+    """The vectors of a segment; its shards have one record batch for all buckets."""
+    return read_bucket(workspace, folder, 0, n_shards)
+
+
+def find_in_shards(
+    workspace: Workspace, fingerprint: str, shards: Iterable[int], hashes: pa.Array, *, n_shards: int, dim: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
+    """Look texts up in some shards, whichever bucket needed them. Reads hashes, and of the vectors those found.
+
+    Args:
+        workspace: Where.
+        fingerprint: Of the encoder.
+        shards: Which of them to search.
+        hashes: (n,) distinct.
+        n_shards: Of how many.
+        dim: Length of a vector.
+
+    Returns:
+        (m,) rows of `hashes` that were found, and (m, dim) their vectors.
+    """
+    of_text = text_shards(hashes, n_shards)
+    rows, vectors = [np.empty(0, np.int64)], [np.empty((0, dim), np.float16)]
+    for shard in shards:
+        mine = np.flatnonzero(of_text == shard)
+        if len(mine):
+            found, chunk = _find_in_shard(workspace, fingerprint, shard, hashes.take(pa.array(mine)))
+            rows.append(mine[found])
+            vectors.append(chunk)
+    return np.concatenate(rows), np.concatenate(vectors)
+
+
+def _find_in_shard(
+    workspace: Workspace, fingerprint: str, shard: int, hashes: pa.Array
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
+    """Rows of `hashes` in one shard, each once, and their vectors."""
+    reader = open_shard(workspace, fingerprint, shard)
+    dim = reader.schema.field("vector").type.list_size
+    found, vectors = [np.empty(0, np.int64)], [np.empty((0, dim), np.float16)]
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        where = pc.index_in(batch["text_hash"], value_set=hashes)
+        rows = np.flatnonzero(np.asarray(where.is_valid()))
+        if len(rows):
+            found.append(np.asarray(where.drop_null(), np.int64))
+            vectors.append(matrix_of(batch["vector"])[rows])
+    distinct, first = np.unique(np.concatenate(found), return_index=True)
+    return distinct, np.concatenate(vectors)[first]
+
+
+def _is_in(hashes: pa.Array, of: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.is_in(hashes, value_set=of))

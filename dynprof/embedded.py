@@ -141,7 +141,8 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
             "Run `python -m jobs.encode` again: what it knows is not encoded twice."
         )
     segments = view.segments[covered:] if covered >= 0 else ()  # else they are of a later corpus, which has them all
-    manifests = [_segment_manifest(workspace, fingerprint, segment) for segment in segments]
+    made_of = view.ids[len(view.ids) - len(segments) :]
+    manifests = [_segment_manifest(workspace, fingerprint, *of) for of in zip(segments, made_of, strict=True)]
     if not manifests:
         return CorpusVectors(workspace, fingerprint, base, view.segments)
     corpus = corpus_of(workspace, base["corpus_id"], whose=(EMBEDDINGS, fingerprint), what="embeddings").manifest
@@ -153,10 +154,10 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
     return CorpusVectors(workspace, fingerprint, described, view.segments, tuple(parts))
 
 
-def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str) -> dict[str, Any]:
+def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str, corpus_id: str) -> dict[str, Any]:
     folder = segment_fingerprint(fingerprint, segment)
     manifest = workspace.read_manifest(EMBEDDINGS, folder)
-    if manifest is None:
+    if manifest is None or manifest["corpus_id"] != corpus_id:
         raise FingerprintError(
             f"{workspace.path(EMBEDDINGS, folder)}: expected vectors of this segment of the corpus, found none. Run "
             "`python -m jobs.update` again, or `python -m jobs.encode` for an encoder that updates do not carry on."

@@ -23,7 +23,15 @@ from dynprof.schema import BIOS, EVENTS, ITEMS, REVISED
 from dynprof.vectors import one_chunk
 from dynprof.workspace import Workspace
 
-__all__ = ["SEGMENT_TABLES", "read_bios", "read_events", "read_items", "read_segment", "write_segment_table"]
+__all__ = [
+    "SEGMENT_TABLES",
+    "find_rows",
+    "read_bios",
+    "read_events",
+    "read_items",
+    "read_segment",
+    "write_segment_table",
+]
 
 SEGMENT_TABLES: Mapping[str, pa.Schema] = {"events": EVENTS, "revised": REVISED, "users": BIOS, "items": ITEMS}
 
@@ -78,6 +86,34 @@ def read_items(workspace: Workspace, bucket: int, columns: Sequence[str], *, seg
     """Items of an item bucket, sorted by item. Arguments as in `read_events`."""
     base = workspace.read_parquet(CORPUS, "items", bucket_name(bucket), columns=_with(columns, "item_id", segments))
     return _latest(workspace, base, "items", "item_id", bucket, columns, segments)
+
+
+def find_rows(
+    workspace: Workspace, table: str, bucket: int, values: pa.Array, columns: list[str], *, segments: Sequence[str] = ()
+) -> pa.Table:
+    """The rows of a bucket whose first column of `columns` is among some values, in no order.
+
+    Reads that column, and the others only where there is such a row.
+
+    Args:
+        workspace: Where.
+        table: `events`, `users` or `items`.
+        bucket: Of users or items.
+        values: To look for.
+        columns: To return. Of bios and items the last row of each is found; of revised events both have the same keys.
+        segments: As in `read_events`.
+    """
+    key, path = columns[0], (CORPUS, table, bucket_name(bucket))
+    hits = pc.is_in(one_chunk(workspace.read_parquet(*path, columns=[key])[key]), value_set=values)
+    some = bool(pc.any(hits, min_count=0).as_py())
+    none = pa.schema([SEGMENT_TABLES[table].field(name) for name in columns]).empty_table()
+    found = workspace.read_parquet(*path, columns=columns).filter(hits) if some else none
+    found = found.replace_schema_metadata(None)
+    for segment in segments:
+        more = read_segment(workspace, segment, table, bucket, columns=columns)
+        more = more.filter(pc.is_in(more[key], value_set=values)).select(columns)
+        found = pa.concat_tables([found if table == "events" else _without(found, more, [key]), more])
+    return found.combine_chunks()
 
 
 def read_segment(

@@ -228,10 +228,15 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument("--revision", help="of a hub model")
     made.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
-    made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs --revision")
+    add_running_flags(made)
+    made.add_argument("--shard-texts", type=int, default=_TEXTS_PER_SHARD, help="texts a shard, the unit of recovery")
+
+
+def add_running_flags(made: argparse.ArgumentParser) -> None:
+    """Those that change no vector; `jobs.update`, which cannot choose an encoder, has them too."""
+    made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs its revision")
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--encode-actors", type=int, default=0, help="0 chooses by the cluster")
-    made.add_argument("--shard-texts", type=int, default=_TEXTS_PER_SHARD, help="texts a shard, the unit of recovery")
     made.add_argument("--batch-tokens", type=int, default=0, help="padded tokens a batch; 0 chooses by device")
 
 

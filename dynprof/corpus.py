@@ -111,8 +111,8 @@ def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
             ids,
             text,
             text_hashes(prepare_texts(text)),
-            _first_of([_where(t, pa.scalar(name)) for t, name in zip(texts, TEXT_SOURCES, strict=True)]),
-            _first_of([_where(t, at) for t, at in zip(texts, times, strict=True)]),
+            _of_first(texts, [pa.scalar(name) for name in TEXT_SOURCES]),
+            _of_first(texts, times),
             _first_of([_best(ids, s, "language") for s in sources]),
             _first_of([_best(ids, s, "user_id") for s in sources[:2]]),
             _earliest(ids, [described, events]),
@@ -194,9 +194,12 @@ def _best_with_time(ids: pa.Array, rows: pa.Table, column: str) -> tuple[pa.Arra
     return one_chunk(rows[column]).take(first), one_chunk(rows["timestamp"]).take(first)
 
 
-def _where(present: pa.Array, value: pa.Scalar | pa.Array) -> pa.Array:
-    """The value where there is a text, else null."""
-    return pc.if_else(pc.is_valid(present), value, pa.scalar(None, value.type))
+def _of_first(candidates: Sequence[pa.Array], values: Sequence[pa.Array | pa.Scalar]) -> pa.Array:
+    """For each row the value that belongs to the first candidate that is not null; it may be null itself."""
+    out = pa.nulls(len(candidates[0]), values[0].type)
+    for candidate, value in reversed(list(zip(candidates, values, strict=True))):
+        out = pc.if_else(pc.is_valid(candidate), value, out)
+    return out
 
 
 def _first_of(candidates: Sequence[pa.Array]) -> pa.Array:

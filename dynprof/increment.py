@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.corpus import TEXT_SOURCES, content_digest, merge_bios, resolve_items, settle_users
-from dynprof.schema import BIOS, EVENTS, ITEMS, REVISED
+from dynprof.schema import BIOS, EVENTS, ITEMS, REVISED, TIMESTAMP
 from dynprof.vectors import one_chunk
 
 __all__ = ["Increment", "Known", "settle_increment"]
@@ -130,7 +130,8 @@ def _merge_items(new: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Array, Bo
         columns[name] = pc.if_else(better, columns[name], before[name])
     for name in ("language", "author_id"):
         columns[name] = pc.coalesce(before[name], columns[name])
-    columns["created_at"] = pc.min_element_wise(columns["created_at"], before["created_at"], skip_nulls=True)
+    times = [of["created_at"].cast(pa.int64()) for of in (columns, before)]
+    columns["created_at"] = pc.min_element_wise(*times, skip_nulls=True).cast(TIMESTAMP)
     columns["n_events"] = pc.add(columns["n_events"], pc.fill_null(before["n_events"], 0))
     merged = pa.Table.from_arrays([columns[name] for name in ITEMS.names], schema=ITEMS)
     same = np.asarray(is_old)

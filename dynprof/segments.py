@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def write_segment_table(
         workspace.create(segment_folder(segment), f"{table}.parquet") as sink,
         pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1) as writer,
     ):
-        for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        for start, stop in pairwise([*starts.tolist(), len(rows)]):
             writer.write_table(rows.slice(start, stop - start).cast(schema), row_group_size=max(1, stop - start))
 
 

@@ -60,7 +60,7 @@ def assert_same_profiles(a: SnapshotStore, b: SnapshotStore, decay: Decay) -> No
             np.testing.assert_allclose(mine.mass, theirs.mass, rtol=1e-6, atol=1e-9)
             np.testing.assert_allclose(mine.n_effective, theirs.n_effective, rtol=1e-5, atol=1e-9)
             for read, one in zip(bulk, (mine, theirs), strict=True):
-                np.testing.assert_allclose(read[user], one.vector, atol=1e-6)
+                np.testing.assert_allclose(read[user], one.vector, atol=FP16_ULP)
 
 
 def by_user(store: SnapshotStore, decay: Decay, as_of_us: int) -> dict[str, npt.NDArray[np.float32]]:

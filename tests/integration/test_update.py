@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from same_answers import assert_same_answers
@@ -49,7 +48,9 @@ def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pq.write_table(pa.concat_tables([mine, again, mine.slice(0, 20)]), folder / f"events-{number}.parquet")
     users = pq.read_table(folder / "world" / "users-00000.parquet")
     pq.write_table(users, folder / "users-0.parquet")
-    changed = users.slice(0, 5).set_column(1, "bio", pa.array(["quite another person", None, "", "https://t.co/x", "a"]))
+    changed = users.slice(0, 5).set_column(
+        1, "bio", pa.array(["quite another person", None, "", "https://t.co/x", "a"])
+    )
     new = pa.table({"user_id": ["somebody new"], "bio": ["bread and butter"]})
     pq.write_table(pa.concat_tables([changed, users.slice(5, 9), new]), folder / "users-1.parquet")
     items = sorted((folder / "world").glob("items*"))
@@ -110,9 +111,7 @@ def test_updates_one_after_another_answer_as_one_build_of_everything(
     assert {path: what for path, what in listing(copy).items() if path in before} == before
     for bucket in range(4):
         parts = ("activity", f"bucket-{bucket:05d}.parquet")
-        mine, theirs = (
-            w.read_parquet(SNAPSHOTS, SnapshotStore(w).name, *parts) for w in (Workspace(copy), built)
-        )
+        mine, theirs = (w.read_parquet(SNAPSHOTS, SnapshotStore(w).name, *parts) for w in (Workspace(copy), built))
         assert mine.equals(theirs)
 
 
@@ -121,3 +120,139 @@ def test_pieces_in_another_order_answer_the_same(copy: Path, pieces: Path, built
     run(copy, *events[:2])
     run(copy, *events[2:], "--users", str(pieces / "users-1.parquet"), "--items", str(pieces / "items-2.parquet"))
     assert_same_answers(Workspace(copy), built)
+
+
+def test_nothing_new_writes_nothing(copy: Path, pieces: Path) -> None:
+    run(copy, *files_of(pieces, 1))
+    before, snapshot = listing(copy), SnapshotStore(Workspace(copy)).name
+    for flags in (files_of(pieces, 1), files_of(pieces, 0)[:2], []):
+        again = run(copy, *flags)
+        assert (again["done_before"], again["snapshot"], again["encoded_now"]) == (True, snapshot, 0)
+        assert listing(copy) == before
+
+
+def test_only_bios_and_only_a_later_time_are_updates_too(copy: Path, pieces: Path) -> None:
+    bios = run(copy, "--users", str(pieces / "users-1.parquet"))
+    assert (bios["rows_in"], bios["new_users"], bios["done_before"]) == (0, 1, False)
+    store = SnapshotStore(Workspace(copy))
+    assert store.profile("somebody new", store.spec.decays[0], store.spec.as_of_us).basis == "bio"
+    later = run(copy, "--as-of", "2100-01-01")
+    assert (later["touched_users"], later["as_of"][:4], later["layers"]) == (0, "2100", 3)
+
+
+@pytest.mark.parametrize("lost", ["segment", "vectors", "snapshot"])
+def test_an_update_killed_anywhere_goes_on_and_answers_the_same(
+    copy: Path, pieces: Path, built: Workspace, lost: str
+) -> None:
+    """What a kill leaves: everything after some point not there, and a half-written file."""
+    workspace = Workspace(copy)
+    old = SnapshotStore(workspace).name
+    flags = files_of(pieces, 1, 2)
+    first = run(copy, *flags)
+    store = SnapshotStore(workspace)
+    segment = store.corpus.segments[0]
+    vectors = (EMBEDDINGS, store.spec.fingerprint, SEGMENTS, segment)
+    workspace.remove(SNAPSHOTS, first["snapshot"], "manifest.json")
+    if lost != "snapshot":
+        workspace.remove(*vectors, "manifest.json")
+    if lost == "segment":
+        workspace.remove(segment_folder(segment), "manifest.json")
+        workspace.remove(segment_folder(segment), "items.parquet")
+    (copy / "corpus" / SEGMENTS / segment / (".".ljust(33, "0") + "-events.parquet")).write_bytes(b"PAR1")
+    assert SnapshotStore(workspace).name == old  # served meanwhile
+    again = run(copy, *flags)
+    assert (again["snapshot"], again["encoded_now"]) == (first["snapshot"], 0)
+    assert_same_answers(workspace, built)
+
+
+def test_too_many_layers_and_compact_build_in_full_and_answer_the_same(
+    copy: Path, pieces: Path, built: Workspace
+) -> None:
+    run(copy, *files_of(pieces, 1))
+    second = run(copy, *files_of(pieces, 2), "--max-layers", "1")
+    assert second["layers"] == 1
+    workspace = Workspace(copy)
+    assert_same_answers(workspace, built)
+    store, theirs = SnapshotStore(workspace), SnapshotStore(built)
+    for bucket in range(store.n_buckets):
+        parts = ("profiles", f"bucket-{bucket:05d}.parquet")
+        a, b = (s.workspace.read_parquet(SNAPSHOTS, s.name, *parts) for s in (store, theirs))
+        assert a["user_id"].equals(b["user_id"])
+        np.testing.assert_allclose(a["mass"].to_numpy(), b["mass"].to_numpy(), rtol=1e-9)
+    assert run(copy, "--compact")["done_before"] is True
+
+
+def test_bad_rows_go_to_the_quarantine_of_the_segment(copy: Path, tmp_path: Path) -> None:
+    text = "user_id,timestamp,text\nann,2019-01-01,fine\n,2019-01-01,nobody\nann,never,no time\n"
+    (tmp_path / "events.csv").write_text(text)
+    summary = run(copy, "--events", str(tmp_path / "events.csv"))
+    assert (summary["rows_in"], summary["rows_out"], summary["quarantined"]) == (3, 1, 2)
+    workspace = Workspace(copy)
+    folder = segment_folder(present_corpus(workspace).segments[0])
+    rows = workspace.read_parquet(folder, "quarantine", *workspace.files(folder, "quarantine"))
+    assert set(rows["reason"].to_pylist()) == {"user_id_missing", "timestamp_unreadable"}
+
+
+def test_a_text_that_turns_out_to_be_another_one_replaces_the_state_of_who_had_it(tmp_path: Path) -> None:
+    """A retweet tells the text of an item first; then comes the item itself, with another one."""
+    rows = [
+        ("r", "ann", 10, "retweet", "post-1", "orbit comet"),
+        *((f"o{i}", "bob", i, "post", None, f"bread {i}") for i in range(40)),
+    ]
+    rows += [("l", "bob", 50, "like", "post-1", None), ("l2", "cyd", 51, "like", "post-2", None)]
+    later = [("post-1", "eve", 5, "post", None, "butter flour"), ("post-2", "eve", 6, "post", None, "salt")]
+    for name, some in (("a", rows), ("b", later)):
+        columns = dict(
+            zip(
+                ["event_id", "user_id", "timestamp", "event_type", "item_id", "text"],
+                map(list, zip(*some, strict=True)),
+                strict=True,
+            )
+        )
+        columns["timestamp"] = [1_600_000_000 + 86_400 * t for t in columns["timestamp"]]
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    a, b = (str(tmp_path / f"{name}.parquet") for name in "ab")
+    pipeline.main(["--events", a, "--workspace", str(tmp_path / "ws"), *BUILD])
+    pipeline.main(["--events", a, b, "--workspace", str(tmp_path / "built"), *BUILD])
+    summary = run(tmp_path / "ws", "--events", b)
+    assert (summary["revised_events"], summary["rows_out"]) == (3, 2)
+    workspace = Workspace(tmp_path / "ws")
+    manifest = SnapshotStore(workspace).manifest
+    assert manifest["n_replaced_users"] == 2
+    assert len(read_segment(workspace, present_corpus(workspace).segments[0], "revised")) == 3
+    assert_same_answers(workspace, Workspace(tmp_path / "built"))
+
+
+def refused(folder: Path, *flags: str) -> Exception:
+    with pytest.raises(Exception) as raised:
+        run(folder, *flags)
+    error = deliberate(raised.value)
+    assert error is not None, raised.value
+    return error
+
+
+def test_what_cannot_be_updated_is_one_clear_error(copy: Path, pieces: Path, tmp_path: Path) -> None:
+    events = files_of(pieces, 1)[:2]
+    before = listing(copy)
+    assert isinstance(refused(tmp_path / "none", *events), WorkspaceError)
+    assert isinstance(refused(copy, "--events", str(tmp_path / "absent.parquet")), InputFileError)
+    assert isinstance(refused(copy, "--max-layers", "0"), ConfigError)
+    assert "after the last event" in str(refused(copy, "--as-of", "2001-01-01"))
+    assert listing(copy) == before
+
+
+def test_a_workspace_of_another_encoder_or_without_a_whole_snapshot_is_refused(copy: Path, pieces: Path) -> None:
+    workspace = Workspace(copy)
+    store = SnapshotStore(workspace)
+    embeddings = workspace.require_manifest(EMBEDDINGS, store.spec.fingerprint, made_by="encode")
+    workspace.write_manifest({**embeddings, "encoder": "hashing:32"}, EMBEDDINGS, store.spec.fingerprint)
+    assert isinstance(refused(copy, *files_of(pieces, 1)), FingerprintError)
+    workspace.write_manifest(embeddings, EMBEDDINGS, store.spec.fingerprint)
+    early = {**store.manifest, "as_of_us": store.corpus.manifest["last_event_us"]}
+    workspace.write_manifest(early, SNAPSHOTS, store.name)
+    assert "of all events of its corpus" in str(refused(copy, *files_of(pieces, 1)))
+    workspace.remove(SNAPSHOTS, store.name)
+    assert isinstance(refused(copy, *files_of(pieces, 1)), SnapshotNotFoundError)
+    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    workspace.write_manifest({**corpus, "format_version": 99}, CORPUS)
+    assert "99" in str(refused(copy, *files_of(pieces, 1)))

@@ -150,7 +150,7 @@ def main() -> None:
     write_events(args.folder, args.events, args.users, args.new_share, args.skew)
     start = time.perf_counter()
     with hold_ray(), ray_session():
-        ray.get(ray.remote(abs).remote(-1))
+        ray.get(ray.remote(median).remote([1.0]))
         started = round(time.perf_counter() - start, 3)
         whole = prepare(args.folder, "whole", ["old.parquet", "new.parquet"], args.dim)
         if args.prepare_only == "whole":

@@ -61,18 +61,17 @@ def read_events(
         Sorted by user; by time within a user where both columns are asked for.
     """
     wanted = list(columns)
-    mine = None if user_id is None else pc.field("user_id") == user_id
-    revised = [read_segment(workspace, s, "revised", bucket) for s in segments]
+    revised = [_of_user(read_segment(workspace, s, "revised", bucket), user_id) for s in segments]
     keyed = [*wanted, *(k for k in _EVENT_KEY if k not in wanted)] if any(map(len, revised)) else wanted
-    path = (CORPUS, "events", bucket_name(bucket))
-    events = workspace.read_parquet(*path, columns=keyed, filters=mine)
+    mine = None if user_id is None else pc.field("user_id") == user_id
+    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=keyed, filters=mine)
     if not segments:
         return events
     for segment, changed in zip(segments, revised, strict=True):
         if len(changed):
             events = pa.concat_tables([_without(events, changed, _EVENT_KEY), changed.select(keyed)])
         more = read_segment(workspace, segment, "events", bucket, columns=[*dict.fromkeys([*keyed, "user_id"])])
-        events = pa.concat_tables([events, more.select(keyed)]) if user_id is None else _joined(events, more, user_id)
+        events = pa.concat_tables([events, _of_user(more, user_id).select(keyed)])
     order = [(name, "ascending") for name in _EVENT_ORDER if name in wanted]
     return (events.sort_by(order) if "user_id" in wanted else events).select(wanted).combine_chunks()
 
@@ -199,6 +198,5 @@ def _tuples(rows: pa.Table, keys: Iterable[str]) -> Iterable[tuple[Any, ...]]:
     return zip(*(rows[key].to_pylist() for key in keys), strict=True)
 
 
-def _joined(events: pa.Table, more: pa.Table, user_id: str) -> pa.Table:
-    mine = more.filter(pc.equal(more["user_id"], user_id))
-    return pa.concat_tables([events, mine.select(events.column_names)])
+def _of_user(events: pa.Table, user_id: str | None) -> pa.Table:
+    return events if user_id is None else events.filter(pc.equal(events["user_id"], user_id))

@@ -28,7 +28,7 @@ __all__ = ["FORMAT_VERSION", "Workspace", "resolve_filesystem"]
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}-.+")
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the formats in docs/formats.md; a manifest of another version is refused."""
 
 

@@ -18,8 +18,10 @@ import logging
 import shutil
 import statistics
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,73 +30,27 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
+from benchmarks.embedded_world import FINGERPRINT, N_BUCKETS, N_SHARDS, make_world
 from benchmarks.machine import machine
 from benchmarks.rounds import in_turn
+from dynprof.bucket_vectors import BucketVectors
 from dynprof.build import BuiltBucket
-from dynprof.corpus import CORPUS, settle_users
+from dynprof.corpus import CORPUS
 from dynprof.embedded import CorpusVectors
-from dynprof.embeddings import EMBEDDINGS, read_bucket, write_shard
+from dynprof.embeddings import EMBEDDINGS
 from dynprof.event_list import EventList
-from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
-from dynprof.schema import BIOS, EVENTS, TIMESTAMP, profiles_schema
+from dynprof.keys import bucket_name, buckets
+from dynprof.schema import TIMESTAMP, profiles_schema
 from dynprof.snapshot import SNAPSHOTS, parse_decays
 from dynprof.state import ProfileStates
 from dynprof.state_io import states_to_batch
+from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import matrix_of, vector_array
 from dynprof.workspace import Workspace
-from jobs.build import BuildOptions, build, build_one_bucket, snapshot_spec, write_bucket
+from jobs.build import BuildOptions, build, snapshot_spec
+from jobs.build_tasks import build_one_bucket, write_bucket
 from jobs.command import hold_ray, ray_session
 from jobs.stages import collect, parts_of
-
-FINGERPRINT = "benchmark"
-N_BUCKETS, N_SHARDS = 16, 64
-START_US, YEAR_US = 1_500_000_000_000_000, 365 * 86_400 * 1_000_000
-
-
-def make_world(workspace: Workspace, n_events: int, n_users: int, dim: int, *, heavy: bool) -> None:
-    """A corpus with embeddings as the jobs leave them; every event has its own text. `heavy`: one user has half."""
-    rng = np.random.default_rng(0)
-    users = rng.integers(0, n_users, n_events)
-    if heavy:
-        users[: n_events // 2] = 0
-    ids = pa.array(np.char.mod("u%07d", users))
-    hashes = text_hashes(pa.array(np.char.mod("t%d", np.arange(n_events))))
-    at_us = START_US + rng.integers(0, YEAR_US, n_events)
-    columns: dict[str, Any] = {
-        "event_id": pa.array(np.char.mod("e%d", np.arange(n_events))),
-        "user_id": ids,
-        "timestamp": pa.array(at_us).cast(EVENTS.field("timestamp").type),
-        "event_type": pa.array(["post"] * n_events),
-        "text_hash": hashes,
-        "weight": pa.array(np.ones(n_events, np.float32)),
-    }
-    arrays = [columns.get(f.name, pa.nulls(n_events, f.type)) for f in EVENTS]
-    events = pa.Table.from_arrays(arrays, schema=EVENTS)
-    bucket = buckets(ids, N_BUCKETS)
-    for b in range(N_BUCKETS):
-        workspace.write_parquet(settle_users(events.filter(pa.array(bucket == b))), CORPUS, "events", bucket_name(b))
-        workspace.write_parquet(BIOS.empty_table(), CORPUS, "users", bucket_name(b))
-    shards = text_shards(hashes, N_SHARDS)
-    for s in range(N_SHARDS):
-        mine = np.flatnonzero(shards == s)
-        vectors = rng.standard_normal((len(mine), dim), np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        write_shard(
-            workspace,
-            FINGERPRINT,
-            s,
-            n_buckets=N_BUCKETS,
-            needed_by=bucket[mine],
-            hashes=hashes.take(pa.array(mine)),
-            rows=np.arange(len(mine)),
-            vectors=vectors,
-            metadata={},
-        )
-    corpus = {"corpus_id": "benchmark", "n_buckets": N_BUCKETS, "last_event_us": int(at_us.max())}
-    workspace.write_manifest(corpus, CORPUS)
-    embeddings = {"corpus_id": "benchmark", "dim": dim, "fingerprint": FINGERPRINT, "encoder": "none"}
-    more = {"n_shards": N_SHARDS, "mean_vector": [0.0] * dim, "created_at": "2026"}
-    workspace.write_manifest({**embeddings, **more}, EMBEDDINGS, FINGERPRINT)
 
 
 def run_build(workspace: Workspace) -> dict[str, Any]:
@@ -108,51 +64,63 @@ def run_floor(workspace: Workspace, task: Callable[..., Any], **arguments: Any) 
     collect(parts_of(range(N_BUCKETS)).map_batches(task, batch_size=1, batch_format="numpy", fn_kwargs=kwargs))
 
 
-def _read(workspace: Workspace, bucket: int) -> tuple[pa.Table, npt.NDArray[np.float16]]:
-    """A bucket's events and vectors; copied, so that mapped pages are really read."""
+def _read(workspace: Workspace, bucket: int) -> tuple[pa.Table, VectorChunk]:
+    """A bucket's events, and its vectors as they lie in mapped files."""
     columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
     events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
-    chunks = read_bucket(workspace, FINGERPRINT, bucket, N_SHARDS)
-    return events, np.concatenate([chunk.vectors for chunk in chunks])
+    ((_, vectors),) = BucketVectors(workspace, FINGERPRINT, bucket, N_SHARDS).chunks()
+    return events, vectors
 
 
 def floor_bytes(batch: dict[str, Any], *, uri: str, bytes_out: int) -> dict[str, Any]:
-    """Write as many bytes as the build does."""
+    """Write as many bytes as the build does: the vectors themselves, straight from the mapped files, over and over."""
     bucket, workspace = int(batch["part"][0]), Workspace(uri)
     events, vectors = _read(workspace, bucket)
-    block = vectors.tobytes()
+    left = bytes_out
     with workspace.create("floor", bucket_name(bucket, "bin")) as sink:
-        for written in range(0, bytes_out, len(block)):
-            sink.write(block[: bytes_out - written])
-    return {"bucket": [bucket], "n_bytes": [events.nbytes + len(block)]}
+        for piece in cycle(vectors.pieces):
+            sink.write(piece.data.cast("B")[:left])
+            left -= piece.nbytes
+            if left <= 0:
+                break
+    return {"bucket": [bucket], "n_bytes": [events.nbytes]}
 
 
 def floor_formats(batch: dict[str, Any], *, uri: str) -> dict[str, Any]:
-    """Write tables of the build's shape, through the build's own writers."""
+    """Write tables of the build's shape, through the build's own writers, as many users at a time."""
     bucket, workspace = int(batch["part"][0]), Workspace(uri)
     events, vectors = _read(workspace, bucket)
-    ids = pa.compute.unique(events["user_id"])
-    n_users, dim, decays = len(ids), vectors.shape[1], parse_decays("all", "30d")
+    dim, ids = vectors.pieces[0].shape[1], pa.compute.unique(events["user_id"])
+    edges = np.linspace(0, len(vectors), len(ids) + 1).astype(np.int64)  # every user an equal part of the events
+    passes = (
+        _written(ids[first : first + 1_024], edges[first : first + 1_025], vectors, dim)
+        for first in range(0, len(ids), 1_024)
+    )
+    write_bucket(workspace, "floor", bucket, dim, passes, {})
+    return {"bucket": [bucket]}
+
+
+def _written(ids: pa.Array, edges: npt.NDArray[np.int64], vectors: VectorChunk, dim: int) -> BuiltBucket:
+    """What a build of some users would write, of vectors as they were read."""
+    decays, n_users = parse_decays("all", "30d"), len(ids)
     n = n_users * len(decays)
+    mine = vectors.take(np.arange(edges[0], edges[-1]))
     numbers = pa.array(np.zeros(n))
     columns = [
         ids.take(pa.array(np.repeat(np.arange(n_users), len(decays)))),
         pa.array([d.kind for d in decays] * n_users),
         numbers,
-        vector_array(np.resize(vectors, (n, dim))),
+        vector_array(np.resize(mine, (n, dim))),
         numbers,
         numbers,
         pa.array(np.zeros(n, np.int64)),
         pa.nulls(n, TIMESTAMP),
     ]
-    users = np.sort(np.arange(len(vectors)) % n_users)
-    at_us, weights = np.zeros(len(vectors), np.int64), np.ones(len(vectors))
-    states = replace(ProfileStates.empty(n_users, dim), events=EventList(users, at_us, weights, vectors))
-    none = np.zeros((n_users, dim), np.float16)
-    batch_of_states = states_to_batch(states, ids, none, np.zeros(n_users, np.bool_))
-    built = BuiltBucket(pa.Table.from_arrays(columns, schema=profiles_schema(dim)), batch_of_states)
-    write_bucket(workspace, "floor", bucket, dim, iter([built]), {})
-    return {"bucket": [bucket]}
+    users = np.repeat(np.arange(n_users), np.diff(edges))
+    listed = EventList(users, np.zeros(len(mine), np.int64), np.ones(len(mine)), mine)
+    states = replace(ProfileStates.empty(n_users, dim), events=listed)
+    batch = states_to_batch(states, ids, np.zeros((n_users, dim), np.float16), np.zeros(n_users, np.bool_))
+    return BuiltBucket(pa.Table.from_arrays(columns, schema=profiles_schema(dim)), batch)
 
 
 def run_map_groups(workspace: Workspace, dim: int) -> None:
@@ -198,20 +166,29 @@ def _one_user(group: dict[str, Any], *, decays: Any, as_of_us: int) -> dict[str,
 
 
 def peak_of_build(uri: str, bucket: int, arguments: dict[str, Any]) -> dict[str, float]:
-    """Build one bucket in a fresh worker: peak anonymous memory, which mapped files are not part of, in MiB."""
-    before = _anonymous_peak_mib()
+    """Build one bucket in a fresh worker: peak anonymous memory, looked at every 5 ms, in MiB.
+
+    Pages of mapped files count apart: the system takes them back when it needs them.
+    """
+    peaks = {"before_mib": _resident_mib("RssAnon"), "peak_mib": 0.0, "peak_mapped_mib": 0.0}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            peaks["peak_mib"] = max(peaks["peak_mib"], _resident_mib("RssAnon"))
+            peaks["peak_mapped_mib"] = max(peaks["peak_mapped_mib"], _resident_mib("RssFile"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     build_one_bucket({"part": [bucket]}, workspace_uri=uri, **arguments)
-    return {"before_mib": before, "peak_mib": _anonymous_peak_mib()}
+    over.set()
+    watcher.join()
+    return {name: round(mib) for name, mib in peaks.items()}
 
 
-def _anonymous_peak_mib() -> float:
-    import resource
-
-    status = dict(
-        line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if line.count(":") == 1
-    )
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (peak_kb - int(status["RssFile"].split()[0]) - int(status["RssShmem"].split()[0])) / 1024
+def _resident_mib(key: str) -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{key}:")[2].split()[0]) / 1024
 
 
 def bench_speed(args: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -74,9 +74,9 @@ def count_tokens(texts: list[str]) -> int:
     return sum(len(e.ids) for e in encoded)
 
 
-def run_pipeline(workspace: Workspace) -> float:
+def run_pipeline(workspace: Workspace, shard_texts: int) -> float:
     """Encode all; texts a second between the first finished shard and the last, so without the start of the actor."""
-    manifest = encode(workspace, EncodeOptions("minilm", shard_texts=1_000))
+    manifest = encode(workspace, EncodeOptions("minilm", shard_texts=shard_texts))
     folder = (EMBEDDINGS, manifest["fingerprint"])
     files = [Path(workspace.path(*folder, name)) for name in workspace.files(*folder, suffix=".arrow")]
     done = sorted((f.stat().st_mtime, workspace.ipc_metadata(*folder, f.name)["n_encoded"]) for f in files)
@@ -100,6 +100,7 @@ def main() -> None:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--events", help="Parquet with user_id, timestamp, text")
     made.add_argument("--texts", type=int, default=50_000)
+    made.add_argument("--shard-texts", type=int, default=EncodeOptions().shard_texts)
     made.add_argument("--rounds", type=int, default=5)
     args = made.parse_args()
     logging.basicConfig(level=logging.WARNING)
@@ -110,7 +111,7 @@ def main() -> None:
         steady: list[float] = []
 
         def pipeline() -> None:
-            steady.append(run_pipeline(workspace))
+            steady.append(run_pipeline(workspace, args.shard_texts))
 
         seconds = in_turn(
             {

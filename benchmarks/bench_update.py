@@ -17,6 +17,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from dynprof.lineage import SEGMENTS
 from dynprof.snapshot import SNAPSHOTS
 from dynprof.workspace import Workspace
 from jobs import build, encode, ingest, update
-from jobs.command import hold_ray, ray_session
+from jobs.command import Stopwatch, hold_ray, ray_session
 
 START_US, YEAR_US = 1_500_000_000_000_000, 365 * 86_400 * 1_000_000
 N_WORDS, WORDS_A_POST = 5_000, 12
@@ -75,7 +76,7 @@ def prepare(folder: Path, name: str, files: list[str], dim: int) -> dict[str, fl
     workspace, path = Workspace(folder / name), folder / f"{name}.json"
     seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
     reading = ingest.IngestOptions(tuple(str(folder / file) for file in files), n_buckets=16)
-    stages = {
+    stages: dict[str, Callable[[], Any]] = {
         "ingest": lambda: ingest.ingest(workspace, reading),
         "encode": lambda: encode.encode(workspace, encode.EncodeOptions(f"hashing:{dim}")),
         "build": lambda: build.build(workspace, build.BuildOptions()),
@@ -106,7 +107,7 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
     done: dict[str, Any] = {}
 
     def run_update() -> None:
-        watch = update.Stopwatch()
+        watch = Stopwatch()
         done.update(update.update(part, options, watch))
         stages.append(watch.seconds)
 

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.embeddings import VectorChunk
 from dynprof.errors import WorkspaceError
-from dynprof.keys import text_shards
 from dynprof.profile import age_seconds, masses_by_user, shrink
 from dynprof.schema import TIMESTAMP, profiles_schema
 from dynprof.snapshot import SnapshotSpec
 from dynprof.state import ProfileStates
 from dynprof.state_io import states_to_batch
 from dynprof.sums import weighted_sums
+from dynprof.vector_chunk import VectorChunk, find_hashes
 from dynprof.vectors import one_chunk, vector_array
 
 __all__ = ["BucketEvents", "BuiltBucket", "build_bucket", "sum_of_events"]
 
 FloatArray = npt.NDArray[np.float64]
+Number = TypeVar("Number", np.int64, np.float64)
 
-_EVENTS_AT_ONCE = 131_072
+_EVENTS_AT_ONCE = 16_384
+_USERS_AT_ONCE = 128  # with seven decays of 384 dimensions 1.3 MiB of sums, which stay in cache
 
 
 @dataclass(frozen=True)
@@ -37,41 +39,45 @@ class BucketEvents:
         users: (n,) index into `user_ids`, rising.
         at_us: (n,) microseconds since 1970, < as_of.
         weights: (n,) event weight x type weight.
-        text_hash: (n,) 16 bytes.
+        rows: (n,) row of each event's vector among those of the bucket.
         bio_users: (n_bios,) index into `user_ids`, rising: users with a bio.
-        bio_hash: (n_bios,) 16 bytes.
+        bio_rows: (n_bios,) rows of their vectors.
     """
 
     user_ids: pa.Array
     users: npt.NDArray[np.int64]
     at_us: npt.NDArray[np.int64]
     weights: FloatArray
-    text_hash: pa.Array
+    rows: npt.NDArray[np.int64]
     bio_users: npt.NDArray[np.int64]
-    bio_hash: pa.Array
+    bio_rows: npt.NDArray[np.int64]
 
     @classmethod
-    def select(cls, events: pa.Table, bios: pa.Table, spec: SnapshotSpec) -> BucketEvents:
+    def select(cls, events: Iterable[pa.Table], bios: pa.Table, spec: SnapshotSpec, known: pa.Array) -> BucketEvents:
         """Events strictly before `as_of` that have a text, weighted by their type.
 
         Args:
-            events: user_id, timestamp, event_type, text_hash, weight of `schema.EVENTS`, sorted by user.
+            events: user_id, timestamp, event_type, text_hash, weight of `schema.EVENTS`, sorted by user: the bucket in
+                as many slices as it is read in. Of each only numbers are kept.
             bios: user_id, text_hash of `schema.BIOS`.
             spec: What the profiles mean.
+            known: (m,) hashes of the texts that have a vector, in the order of the vectors' rows.
+
+        Raises:
+            WorkspaceError: A text has no vector.
         """
-        events = events.filter(pc.less(events["timestamp"].cast(pa.int64()), spec.as_of_us))
-        ids = pc.unique(pa.chunked_array([*events["user_id"].chunks, *bios["user_id"].chunks], pa.string()))
+        slices = [_Numbers.of(rows, spec, known) for rows in events]
+        ids = pc.unique(pa.chunked_array([*(part.ids for part in slices), *bios["user_id"].chunks], pa.string()))
         user_ids = ids.take(pc.array_sort_indices(ids))
-        events = events.filter(pc.is_valid(events["text_hash"])).combine_chunks()
-        bios = bios.filter(pc.is_valid(bios["text_hash"])).combine_chunks()
+        bios = bios.filter(pc.is_valid(bios["text_hash"]))
         return cls(
             user_ids,
-            _positions(events["user_id"], user_ids),
-            np.asarray(events["timestamp"].cast(pa.int64())),
-            np.asarray(events["weight"], np.float64) * _type_factors(events["event_type"], spec),
-            one_chunk(events["text_hash"]),
+            _joined([_positions(part.ids, user_ids)[part.users] for part in slices], np.int64),
+            _joined([part.at_us for part in slices], np.int64),
+            _joined([part.weights for part in slices], np.float64),
+            _joined([part.rows for part in slices], np.int64),
             _positions(bios["user_id"], user_ids),
-            one_chunk(bios["text_hash"]),
+            _rows_of(bios["text_hash"], known),
         )
 
     def between(self, first: int, stop: int) -> BucketEvents:
@@ -83,9 +89,34 @@ class BucketEvents:
             self.users[e] - first,
             self.at_us[e],
             self.weights[e],
-            self.text_hash[e],
+            self.rows[e],
             self.bio_users[b] - first,
-            self.bio_hash[b],
+            self.bio_rows[b],
+        )
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What a slice of the events of a bucket comes to."""
+
+    ids: pa.Array  # of the users with an event before `as_of`, with or without a text
+    users: npt.NDArray[np.int32]  # index into `ids`
+    at_us: npt.NDArray[np.int64]
+    weights: FloatArray
+    rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, events: pa.Table, spec: SnapshotSpec, known: pa.Array) -> _Numbers:
+        early = events.filter(pc.less(events["timestamp"].cast(pa.int64()), spec.as_of_us))
+        users = one_chunk(early["user_id"]).dictionary_encode()
+        has_text = pc.is_valid(early["text_hash"])
+        early = early.filter(has_text)
+        return cls(
+            users.dictionary,
+            np.asarray(users.indices.filter(one_chunk(has_text))),
+            np.array(early["timestamp"].cast(pa.int64())),
+            np.asarray(early["weight"], np.float64) * _type_factors(early["event_type"], spec),
+            _rows_of(early["text_hash"], known),
         )
 
 
@@ -99,44 +130,30 @@ class BuiltBucket:
 
 def build_bucket(
     events: BucketEvents,
-    chunks: Iterable[VectorChunk],
+    chunks: Iterable[tuple[int, VectorChunk]],
     spec: SnapshotSpec,
     *,
-    n_shards: int,
     population: npt.NDArray[np.float32],
 ) -> BuiltBucket:
     """Profiles at every decay of `spec` (exact path) and states, from vectors that stream by.
 
-    The sums commute, so events are added in the order in which their vectors come: memory is bounded by users, one
-    chunk of vectors and a slice of events; of all the events only the columns of `BucketEvents` are held.
+    The sums commute, so events are added in the order in which their vectors come: memory is bounded by users and a
+    slice of events; of all the events only the columns of `BucketEvents` are held.
 
     Args:
         events: What to sum.
-        chunks: The vectors, shards in order; every event's text must be among them.
+        chunks: All vectors of the bucket, as of `BucketVectors.chunks`.
         spec: What the profiles mean.
-        n_shards: Number of embedding shards.
         population: (dim,) prior of users without a bio.
-
-    Raises:
-        WorkspaceError: A text has no vector.
     """
     n_users = len(events.user_ids)
     totals = _Totals(n_users, spec)
     priors, has_prior = np.zeros((n_users, spec.dim), np.float16), np.zeros(n_users, np.bool_)
-    by_event, by_bio = _by_shard(events.text_hash, n_shards), _by_shard(events.bio_hash, n_shards)
-    n_found = 0
-    for chunk in chunks:
-        mine, rows = _within(chunk, events.text_hash, *by_event)
-        totals.add(events, mine, rows, chunk.vectors)
-        bios, bio_rows = _within(chunk, events.bio_hash, *by_bio)
+    for first_row, chunk in chunks:
+        totals.add(events, first_row, chunk)
+        bios = _within(events.bio_rows, first_row, chunk)
         with_bio = events.bio_users[bios]
-        priors[with_bio], has_prior[with_bio] = chunk.vectors[bio_rows], True
-        n_found += len(mine) + len(bios)
-    if n_found < len(events.users) + len(events.bio_users):
-        raise WorkspaceError(
-            f"build: expected a vector for each of {len(events.users)} events and {len(events.bio_users)} bios, found "
-            f"{n_found}. The embeddings are of another corpus; run `python -m jobs.encode` again."
-        )
+        priors[with_bio], has_prior[with_bio] = chunk.take(events.bio_rows[bios] - first_row), True
     prior = np.where(has_prior[:, None], priors, population)
     profiles = _profiles_table(events.user_ids, totals, prior)
     return BuiltBucket(profiles, states_to_batch(totals.states, events.user_ids, priors, has_prior))
@@ -151,77 +168,72 @@ class _Totals:
         self.masses = np.zeros((2, n_users, len(spec.decays)))  # sum |w| and sum w^2
         self.states = ProfileStates.empty(n_users, spec.dim, bank=spec.bank)
 
-    def add(
-        self,
-        events: BucketEvents,
-        mine: npt.NDArray[np.int64],
-        rows: npt.NDArray[np.int64],
-        vectors: npt.NDArray[np.float16],
-    ) -> None:
-        """Add some events, rising, whose vectors are the `rows` of `vectors`; a slice at a time, for bounded memory."""
+    def add(self, events: BucketEvents, first_row: int, chunk: VectorChunk) -> None:
+        """Add the events whose vectors are in a chunk; a slice at a time, for bounded memory."""
+        mine = _within(events.rows, first_row, chunk)
         for start in range(0, len(mine), _EVENTS_AT_ONCE):
-            part, row = mine[start : start + _EVENTS_AT_ONCE], rows[start : start + _EVENTS_AT_ONCE]
+            part = mine[start : start + _EVENTS_AT_ONCE]
             users, at_us, weights = events.users[part], events.at_us[part], events.weights[part]
             ages_s = age_seconds(self.spec.as_of_us, at_us)
             decayed = np.stack([d.weights(ages_s) for d in self.spec.decays], axis=1) * weights[:, None]
-            half = vectors[row]  # in the order of the events: what follows reads memory from front to back
-            sums = weighted_sums(users, np.arange(len(row)), decayed, half.astype(np.float32), self.n_users)
+            vectors = chunk.take(events.rows[part] - first_row)  # by event: what follows reads memory front to back
+            sums = weighted_sums(users, np.arange(len(part)), decayed, vectors, self.n_users)
             self.sums = np.add(self.sums, sums, out=self.sums) if len(self.sums) else sums
             self.masses += [self._by_user(users, power) for power in (np.abs(decayed), decayed**2)]
-            self.states = self.states.add(users, at_us, weights, half)
+            self.states = self.states.add(users, at_us, weights, vectors)
 
     def _by_user(self, users: npt.NDArray[np.int64], weights: FloatArray) -> FloatArray:
         return np.stack([masses_by_user(users, w, self.n_users) for w in weights.T], axis=1)
 
 
-def sum_of_events(
-    events: BucketEvents, chunks: Iterable[VectorChunk], dim: int, *, n_shards: int
-) -> npt.NDArray[np.float64]:
+def sum_of_events(events: BucketEvents, chunks: Iterable[tuple[int, VectorChunk]], dim: int) -> npt.NDArray[np.float64]:
     """(dim,) sum of the vectors of all events, unweighted: what the population's mean is made of."""
-    order, bounds = _by_shard(events.text_hash, n_shards)
     total = np.zeros(dim)
-    for chunk in chunks:
-        _, rows = _within(chunk, events.text_hash, order, bounds)
-        total += np.bincount(rows, minlength=len(chunk.vectors)) @ np.asarray(chunk.vectors, np.float32)
+    for first_row, chunk in chunks:
+        rows = events.rows[_within(events.rows, first_row, chunk)] - first_row
+        total += chunk.weighted_sum(np.bincount(rows, minlength=len(chunk)))
     return total
 
 
 def _profiles_table(user_ids: pa.Array, totals: _Totals, prior: npt.NDArray[np.floating]) -> pa.Table:
     """A row a (user, decay), users in order, decays in the order of the spec."""
     spec, states, n_users, n_decays = totals.spec, totals.states, totals.n_users, len(totals.spec.decays)
-    sums = totals.sums if len(totals.sums) else np.zeros((n_users, n_decays, spec.dim), np.float32)
-    mass, square_mass = totals.masses
-    no_error = np.zeros_like(mass)
-    read = shrink(sums, mass, square_mass, no_error, prior=prior[:, None], prior_weight=spec.prior_weight)
+    vectors, n_effective = np.zeros((n_users, n_decays, spec.dim), np.float16), np.zeros((n_users, n_decays))
+    sums = totals.sums if len(totals.sums) else np.broadcast_to(np.float32(0), vectors.shape)
+    for first in range(0, n_users, _USERS_AT_ONCE):
+        part = slice(first, first + _USERS_AT_ONCE)
+        mass, square_mass = totals.masses[:, part]
+        no_error = np.zeros_like(mass)
+        read = shrink(sums[part], mass, square_mass, no_error, prior=prior[part, None], prior_weight=spec.prior_weight)
+        vectors[part], n_effective[part] = read.vectors, read.n_effective
     last = pa.array(np.repeat(states.last_us, n_decays), mask=np.repeat(states.n_events == 0, n_decays))
     rows = np.repeat(np.arange(n_users), n_decays)
     columns = [
         user_ids.take(pa.array(rows)),
         pa.array([d.kind for d in spec.decays] * n_users, pa.string()),
         pa.array([d.half_life_s for d in spec.decays] * n_users, pa.float64()),
-        vector_array(read.vectors.reshape(-1, spec.dim)),
-        pa.array(read.mass.reshape(-1)),
-        pa.array(read.n_effective.reshape(-1)),
+        vector_array(vectors.reshape(-1, spec.dim)),
+        pa.array(totals.masses[0].reshape(-1)),
+        pa.array(n_effective.reshape(-1)),
         pa.array(np.repeat(states.n_events, n_decays)),
         last.cast(TIMESTAMP),
     ]
     return pa.Table.from_arrays(columns, schema=profiles_schema(spec.dim))
 
 
-def _by_shard(hashes: pa.Array, n_shards: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Order of the texts by shard, and where each shard begins and ends in it."""
-    shards = text_shards(hashes, n_shards)
-    order = np.argsort(shards, kind="stable")
-    return order, np.searchsorted(shards[order], np.arange(n_shards + 1))
+def _within(rows: npt.NDArray[np.int64], first_row: int, chunk: VectorChunk) -> npt.NDArray[np.int64]:
+    """Which of the rows lie in the chunk, rising."""
+    return np.flatnonzero((rows >= first_row) & (rows < first_row + len(chunk)))
 
 
-def _within(
-    chunk: VectorChunk, hashes: pa.Array, order: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The positions in `hashes` whose vector is in the chunk, rising, and the vectors' rows."""
-    candidates = np.sort(order[bounds[chunk.first_shard] : bounds[chunk.last_shard + 1]])
-    rows, found = chunk.rows(hashes.take(pa.array(candidates)))
-    return candidates[found], rows[found]
+def _rows_of(hashes: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
+    rows, found = find_hashes(one_chunk(hashes), known)
+    if not found.all():
+        raise WorkspaceError(
+            f"build: expected a vector for each of {len(rows)} texts, found {int(found.sum())}. The embeddings are of "
+            "another corpus; run `python -m jobs.encode` again."
+        )
+    return rows
 
 
 def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArray:
@@ -232,5 +244,9 @@ def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArra
     return np.array(weights, np.float64)[indices]
 
 
-def _positions(ids: pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
+def _joined(parts: list[npt.NDArray[Number]], of_type: type[Number]) -> npt.NDArray[Number]:
+    return np.concatenate([np.empty(0, of_type), *parts])
+
+
+def _positions(ids: pa.Array | pa.ChunkedArray, user_ids: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.index_in(one_chunk(ids), value_set=user_ids), np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dynprof.bucket_vectors import BucketVectors
 from dynprof.corpus import CORPUS
-from dynprof.embeddings import EMBEDDINGS, VectorChunk, load_vectors, open_shard, read_bucket
+from dynprof.embeddings import EMBEDDINGS, load_vectors, open_shard
 from dynprof.errors import FingerprintError, WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.lineage import SEGMENTS, CorpusView, corpus_of, present_corpus
+from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import matrix_of
 from dynprof.workspace import Workspace
 
 __all__ = [
     "CorpusVectors",
+    "Vectors",
     "covers",
     "find_in_shards",
     "latest_fingerprint",
@@ -32,6 +36,28 @@ __all__ = [
 def segment_fingerprint(fingerprint: str, segment: str) -> str:
     """Stands for a fingerprint where the vectors of a segment are meant: the folder below `embeddings/`."""
     return f"{fingerprint}/{SEGMENTS}/{segment}"
+
+
+class Vectors:
+    """Several `BucketVectors` read as one. A text may stand in more than one of them; its first row is found."""
+
+    def __init__(self, parts: list[BucketVectors]) -> None:
+        self._parts = parts
+
+    @cached_property
+    def hashes(self) -> pa.Array:
+        """(n,) 16-byte hash of the text of every row."""
+        if len(self._parts) == 1:
+            return self._parts[0].hashes
+        return pa.concat_arrays([part.hashes for part in self._parts])
+
+    def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
+        """The vectors, each chunk with the number of its first row."""
+        before = 0
+        for part in self._parts:
+            for first, chunk in part.chunks():
+                yield before + first, chunk
+            before += len(part.hashes)
 
 
 @dataclass(frozen=True)
@@ -57,18 +83,10 @@ class CorpusVectors:
         """Number of the base's shards; what a `VectorChunk` counts in."""
         return int(self.manifest["n_shards"])
 
-    def chunks(self, bucket: int) -> Iterator[VectorChunk]:
-        """The vectors that a user bucket needs, each text once: the base's as in `read_bucket`, then the segments'."""
-        added = [chunk for part in self.parts for chunk in _part_chunks(self.workspace, *part)]
-        missing = [np.ones(len(chunk.hashes), np.bool_) for chunk in added]
-        for chunk in read_bucket(self.workspace, self.fingerprint, bucket, self.n_shards):
-            for mask, mine in zip(missing, added, strict=True):
-                mask &= ~_is_in(mine.hashes, chunk.hashes)
-            yield chunk
-        for number, (mask, mine) in enumerate(zip(missing, added, strict=True)):
-            for before in added[:number]:
-                mask &= ~_is_in(mine.hashes, before.hashes)
-            yield VectorChunk(0, self.n_shards - 1, mine.hashes.filter(pa.array(mask)), mine.vectors[mask])
+    def of_bucket(self, bucket: int) -> Vectors:
+        """What a user bucket needs: of the base what `BucketVectors` reads, and all of the segments."""
+        base = BucketVectors(self.workspace, self.fingerprint, bucket, self.n_shards)
+        return Vectors([base, *(BucketVectors(self.workspace, folder, 0, n) for folder, n in self.parts)])
 
     def load(self, hashes: pa.Array) -> npt.NDArray[np.float16]:
         """Vectors of texts, as `load_vectors`.
@@ -86,8 +104,8 @@ class CorpusVectors:
         found = np.zeros(len(hashes), np.bool_)
         for part in self.parts:
             for chunk in _part_chunks(self.workspace, *part):
-                rows, has = chunk.rows(hashes)
-                out[has], found = chunk.vectors[rows[has]], found | has
+                rows, has = chunk.find(hashes)
+                out[has], found = chunk.take(rows[has]), found | has
         return found
 
 
@@ -167,7 +185,7 @@ def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str, corp
 
 def _part_chunks(workspace: Workspace, folder: str, n_shards: int) -> Iterator[VectorChunk]:
     """The vectors of a segment; its shards have one record batch for all buckets."""
-    return read_bucket(workspace, folder, 0, n_shards)
+    return (chunk for _, chunk in BucketVectors(workspace, folder, 0, n_shards).chunks())
 
 
 def find_in_shards(
@@ -213,7 +231,3 @@ def _find_in_shard(
             vectors.append(matrix_of(batch["vector"])[rows])
     distinct, first = np.unique(np.concatenate(found), return_index=True)
     return distinct, np.concatenate(vectors)[first]
-
-
-def _is_in(hashes: pa.Array, of: pa.Array) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.is_in(hashes, value_set=of))

@@ -7,7 +7,6 @@ of every shard, so no vector is shuffled after it was computed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc as ipc
 
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.schema import embeddings_schema
-from dynprof.vectors import matrix_of, vector_array
+from dynprof.vector_chunk import VectorChunk
+from dynprof.vectors import vector_array
 from dynprof.workspace import Workspace
 
 __all__ = [
     "EMBEDDINGS",
-    "VectorChunk",
     "load_vectors",
     "open_shard",
-    "read_bucket",
     "read_shard",
     "shard_name",
     "write_shard",
@@ -39,29 +38,6 @@ EMBEDDINGS = "embeddings"
 def shard_name(shard: int) -> str:
     """File name of a shard."""
     return f"shard-{shard:05d}.arrow"
-
-
-@dataclass(frozen=True)
-class VectorChunk:
-    """Vectors of some consecutive shards.
-
-    Attributes:
-        first_shard: The first of them.
-        last_shard: The last of them, included.
-        hashes: (n,) 16-byte text hashes.
-        vectors: (n, dim) float16.
-    """
-
-    first_shard: int
-    last_shard: int
-    hashes: pa.Array
-    vectors: npt.NDArray[np.float16]
-
-    def rows(self, hashes: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Row of each hash and whether the chunk has it; rows of absent ones are 0."""
-        index = pc.index_in(hashes, value_set=self.hashes)
-        found = np.asarray(pc.is_valid(index))
-        return np.asarray(pc.fill_null(index, 0)).astype(np.int64), found
 
 
 def write_shard(
@@ -107,40 +83,12 @@ def write_shard(
     )
 
 
-def read_bucket(
-    workspace: Workspace, fingerprint: str, bucket: int, n_shards: int, *, max_rows: int = 131_072
-) -> Iterator[VectorChunk]:
-    """The vectors that one user bucket needs, shards in order, in chunks of at least one shard.
-
-    Args:
-        workspace: Where.
-        fingerprint: Of the encoder.
-        bucket: User bucket.
-        n_shards: Number of shards.
-        max_rows: A chunk is closed before it passes this many vectors; bounds the reader's memory.
-
-    Raises:
-        WorkspaceError: A shard is missing.
-    """
-    pending: list[pa.RecordBatch] = []
-    first, n_rows = 0, 0
-    for shard in range(n_shards):
-        batch = open_shard(workspace, fingerprint, shard).get_batch(bucket)
-        if pending and n_rows + len(batch) > max_rows:
-            yield _chunk(first, shard - 1, pending)
-            pending, first, n_rows = [], shard, 0
-        pending.append(batch)
-        n_rows += len(batch)
-    if pending:
-        yield _chunk(first, n_shards - 1, pending)
-
-
 def read_shard(workspace: Workspace, fingerprint: str, shard: int) -> VectorChunk | None:
     """All vectors of a shard, whichever bucket needs them; None where the shard was not written yet."""
     if not workspace.exists(EMBEDDINGS, fingerprint, shard_name(shard)):
         return None
     reader = open_shard(workspace, fingerprint, shard)
-    return _chunk(shard, shard, [reader.get_batch(b) for b in range(reader.num_record_batches)])
+    return VectorChunk.of([reader.get_batch(b) for b in range(reader.num_record_batches)])
 
 
 def load_vectors(
@@ -168,31 +116,28 @@ def load_vectors(
     for shard in np.flatnonzero(np.diff(bounds)):
         mine = order[bounds[shard] : bounds[shard + 1]]
         chunk = read_shard(workspace, fingerprint, int(shard))
-        rows, found = chunk.rows(hashes.take(pa.array(mine))) if chunk else (mine, np.zeros(len(mine), np.bool_))
+        rows, found = chunk.find(hashes.take(pa.array(mine))) if chunk else (mine, np.zeros(len(mine), np.bool_))
         if chunk is None or not found.all():
             raise WorkspaceError(
                 f"{workspace.path(EMBEDDINGS, fingerprint, shard_name(int(shard)))}: expected vectors of {len(mine)} "
                 f"texts, found {int(found.sum())}. Run `python -m jobs.encode` again."
             )
-        out[mine] = chunk.vectors[rows]
+        out[mine] = chunk.take(rows)
     return out
 
 
-def open_shard(workspace: Workspace, fingerprint: str, shard: int) -> pa.ipc.RecordBatchFileReader:
-    """A shard's file, a record batch a user bucket, its vectors on disk until they are touched.
+def open_shard(
+    workspace: Workspace, fingerprint: str, shard: int, *, columns: Sequence[str] = ()
+) -> ipc.RecordBatchFileReader:
+    """Open one shard; `columns` restricts what its batches hold and what is read of them.
 
     Raises:
-        WorkspaceError: It is missing.
+        WorkspaceError: The shard is missing.
     """
     try:
-        return workspace.open_ipc(EMBEDDINGS, fingerprint, shard_name(shard))
+        return workspace.open_ipc(EMBEDDINGS, fingerprint, shard_name(shard), columns=columns)
     except FileNotFoundError as error:
         raise WorkspaceError(
             f"{workspace.path(EMBEDDINGS, fingerprint, shard_name(shard))}: expected an embedding shard, found no "
             "file. Run `python -m jobs.encode` again: it writes only what is missing."
         ) from error
-
-
-def _chunk(first: int, last: int, batches: Sequence[pa.RecordBatch]) -> VectorChunk:
-    table = pa.Table.from_batches(batches)
-    return VectorChunk(first, last, table["text_hash"].combine_chunks(), matrix_of(table["vector"]))

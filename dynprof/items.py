@@ -120,8 +120,8 @@ def _find_vectors(
                 f"{workspace.path(EMBEDDINGS, fingerprint)}: expected {manifest['n_shards']} shards, found no shard "
                 f"{shard}. Run `python -m jobs.encode` again: it writes only what is missing."
             )
-        rows, found[mine] = chunk.rows(hashes.take(pa.array(mine)))
-        vectors[mine[found[mine]]] = chunk.vectors[rows[found[mine]]]
+        rows, found[mine] = chunk.find(hashes.take(pa.array(mine)))
+        vectors[mine[found[mine]]] = chunk.take(rows[found[mine]])
     return vectors, found
 
 

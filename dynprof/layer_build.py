@@ -63,13 +63,14 @@ def build_layer(store: SnapshotStore, vectors: CorpusVectors, spec: SnapshotSpec
         events = events.filter(pc.invert(pc.is_in(events["user_id"], value_set=replaced)))
         events = pa.concat_tables([events, _all_events(vectors, replaced, store.n_buckets)])
         source = vectors
-    selected = BucketEvents.select(events, bios, spec)
+    known = _texts(events, bios)
+    selected = BucketEvents.select([events], bios, spec, known)
     bucket = buckets(selected.user_ids, store.n_buckets)
     order = np.argsort(bucket, kind="stable")
     bounds = np.searchsorted(bucket[order], np.arange(store.n_buckets + 1))
-    rows = _rows(selected, order, source, spec)
-    known = [store.knows(b, rows["user_id"][i:j]) for b, (i, j) in enumerate(pairwise(bounds))]
-    is_new = ~np.concatenate(known)
+    rows = _rows(selected, order, source.load(known), spec)
+    seen = [store.knows(b, rows["user_id"][i:j]) for b, (i, j) in enumerate(pairwise(bounds))]
+    is_new = ~np.concatenate(seen)
     told = pc.is_in(rows["user_id"], value_set=one_chunk(bios["user_id"]))
     flags = [pa.array(is_new), pc.is_in(rows["user_id"], value_set=replaced), told]
     changes = pa.RecordBatch.from_arrays([*rows.columns, *flags], schema=changes_schema(spec.dim))
@@ -78,21 +79,23 @@ def build_layer(store: SnapshotStore, vectors: CorpusVectors, spec: SnapshotSpec
 
 
 def _rows(
-    selected: BucketEvents, order: npt.NDArray[np.int64], source: CorpusVectors, spec: SnapshotSpec
+    selected: BucketEvents, order: npt.NDArray[np.int64], vectors: npt.NDArray[np.float16], spec: SnapshotSpec
 ) -> pa.RecordBatch:
     """States and priors of the selected users, in an order of them."""
     n = len(order)
     at = np.empty(n, np.int64)
     at[order] = np.arange(n)
-    distinct = pc.unique(selected.text_hash)
-    half = source.load(distinct)
-    of_event = np.asarray(pc.index_in(selected.text_hash, value_set=distinct), np.int64)
-    states = ProfileStates.from_events(
-        at[selected.users], selected.at_us, selected.weights, half[of_event], n, bank=spec.bank
-    )
+    half = vectors[selected.rows]
+    states = ProfileStates.from_events(at[selected.users], selected.at_us, selected.weights, half, n, bank=spec.bank)
     priors, has_prior = np.zeros((n, spec.dim), np.float16), np.zeros(n, np.bool_)
-    priors[at[selected.bio_users]], has_prior[at[selected.bio_users]] = source.load(selected.bio_hash), True
+    priors[at[selected.bio_users]], has_prior[at[selected.bio_users]] = vectors[selected.bio_rows], True
     return states_to_batch(states, selected.user_ids.take(pa.array(order)), priors, has_prior)
+
+
+def _texts(*tables: pa.Table) -> pa.Array:
+    """Hashes of all texts of some tables, each once."""
+    hashes = [chunk for table in tables for chunk in table["text_hash"].chunks]
+    return pc.unique(pa.chunked_array(hashes, pa.binary(16))).drop_null()
 
 
 def _new_events(workspace: Workspace, segments: tuple[str, ...]) -> pa.Table:

@@ -7,7 +7,7 @@ new one counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -74,6 +74,18 @@ def read_events(
         events = pa.concat_tables([events, _of_user(more, user_id).select(keyed)])
     order = [(name, "ascending") for name in _EVENT_ORDER if name in wanted]
     return (events.sort_by(order) if "user_id" in wanted else events).select(wanted).combine_chunks()
+
+
+def iter_events(
+    workspace: Workspace, bucket: int, columns: Sequence[str], *, rows: int, segments: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """The same in slices of at most `rows` rows: of a base alone no more than that is in memory."""
+    if not segments:
+        yield from workspace.iter_parquet(CORPUS, "events", bucket_name(bucket), columns=list(columns), rows=rows)
+        return
+    events = read_events(workspace, bucket, columns, segments=segments)
+    for start in range(0, len(events), rows):
+        yield events.slice(start, rows)
 
 
 def read_bios(workspace: Workspace, bucket: int, columns: Sequence[str], *, segments: Sequence[str] = ()) -> pa.Table:

@@ -191,8 +191,7 @@ class ProfileStates:
     ) -> tuple[npt.NDArray[np.float32], FloatArray, FloatArray, FloatArray]:
         e = self.events
         decayed = np.where(e.at_us < as_of_us, e.weights * decay.weights(age_seconds(as_of_us, e.at_us)), 0.0)
-        vectors = np.asarray(e.vectors, np.float32)
-        sums = weighted_sums(e.users, np.arange(len(e)), decayed[:, None], vectors, self.n_users)[:, 0]
+        sums = weighted_sums(e.users, np.arange(len(e)), decayed[:, None], e.vectors, self.n_users)[:, 0]
         mass = masses_by_user(e.users, np.abs(decayed), self.n_users)
         return sums, mass, masses_by_user(e.users, decayed**2, self.n_users), np.zeros(self.n_users)
 
@@ -267,9 +266,8 @@ class ProfileStates:
         """Sums and masses of events of heavy users, as of each user's last event."""
         position = np.searchsorted(heavy, events.users)
         factors = self.bank.factors(age_seconds(self.last_us[events.users], events.at_us))
-        vectors = np.asarray(events.vectors, np.float32)
         signed = events.weights[:, None] * factors
-        sums = weighted_sums(position, np.arange(len(events)), signed, vectors, len(heavy))
+        sums = weighted_sums(position, np.arange(len(events)), signed, events.vectors, len(heavy))
         masses = _sums_by(position, np.abs(signed), len(heavy))
         return sums, masses, _sums_by(position, events.weights[:, None] ** 2 * factors, len(heavy))
 

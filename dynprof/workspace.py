@@ -11,7 +11,7 @@ import os
 import posixpath
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -171,6 +171,12 @@ class Workspace:
         path = self.path(*parts)
         return pq.read_table(path, columns=columns, filters=filters, filesystem=self.filesystem, partitioning=None)
 
+    def iter_parquet(self, *parts: str, columns: list[str], rows: int) -> Iterator[pa.Table]:
+        """Read one Parquet file in slices of at most so many rows; no slice where it has no rows."""
+        with self.filesystem.open_input_file(self.path(*parts)) as source:
+            for batch in pq.ParquetFile(source).iter_batches(rows, columns=columns):
+                yield pa.Table.from_batches([batch])
+
     def parquet_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_parquet` was given as metadata, plus `n_rows`."""
         with self.filesystem.open_input_file(self.path(*parts)) as source:
@@ -192,10 +198,19 @@ class Workspace:
             for batch in batches:
                 writer.write_batch(batch.cast(schema) if batch.schema != schema else batch)
 
-    def open_ipc(self, *parts: str) -> ipc.RecordBatchFileReader:
-        """Open an Arrow IPC file: memory-mapped when local, ranged reads otherwise."""
+    def open_ipc(self, *parts: str, columns: Sequence[str] = ()) -> ipc.RecordBatchFileReader:
+        """Open an Arrow IPC file: memory-mapped when local, ranged reads otherwise.
+
+        Args:
+            parts: Of the path.
+            columns: What to read; empty reads all.
+        """
         path = self.path(*parts)
-        return ipc.open_file(pa.memory_map(path) if self.is_local else self.filesystem.open_input_file(path))
+        source = pa.memory_map(path) if self.is_local else self.filesystem.open_input_file(path)
+        if not columns:
+            return ipc.open_file(source)
+        fields = [ipc.open_file(source).schema.get_field_index(name) for name in columns]
+        return ipc.open_file(source, options=ipc.IpcReadOptions(included_fields=fields))
 
     def ipc_metadata(self, *parts: str) -> dict[str, Any]:
         """What `write_ipc` was given as metadata."""

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dynprof import __version__
-from dynprof.activity import ACTIVITY_FEATURES, activity_table
-from dynprof.build import BucketEvents, BuiltBucket, build_bucket, sum_of_events
+from dynprof.activity import ACTIVITY_FEATURES
 from dynprof.decay import Decay
 from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
 from dynprof.errors import ConfigError
 from dynprof.keys import bucket_name
 from dynprof.lineage import present_corpus
-from dynprof.schema import profiles_schema, states_schema
-from dynprof.segments import read_bios, read_events
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
@@ -33,15 +28,13 @@ from dynprof.snapshot import (
     parse_type_weights,
 )
 from dynprof.workspace import Workspace
+from jobs.build_tasks import build_one_bucket, sum_one_bucket
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.stages import collect, parts_of
 
-__all__ = ["BuildOptions", "build", "build_one_bucket", "snapshot_spec", "write_bucket"]
+__all__ = ["BuildOptions", "build", "snapshot_spec"]
 
 LOG = logging.getLogger("dynprof.build")
-
-_USERS_PER_PASS = 16_384
-"""Users summed at a time: with seven decays of 384 dimensions, 170 MiB of sums."""
 
 
 @dataclass(frozen=True)
@@ -130,23 +123,9 @@ def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVe
     arguments = {"spec": spec.to_json(), "vectors": vectors}
     with ray_session():
         parts = parts_of(range(corpus["n_buckets"]))
-        rows = collect(parts.map_batches(_sum_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
+        rows = collect(parts.map_batches(sum_one_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))
     total = np.sum([np.asarray(row["vector_sum"]) for row in sorted(rows, key=lambda row: row["bucket"])], axis=0)
     return list((total / max(1, sum(row["n_events"] for row in rows))).tolist())
-
-
-def _sum_bucket(batch: dict[str, Any], *, spec: Mapping[str, Any], vectors: CorpusVectors) -> dict[str, Any]:
-    bucket, meaning = int(batch["part"][0]), SnapshotSpec.from_json(spec)
-    selected, chunks = _select(vectors, bucket, meaning), vectors.chunks(bucket)
-    total = sum_of_events(selected, chunks, meaning.dim, n_shards=vectors.n_shards)
-    return {"bucket": [bucket], "n_events": [len(selected.users)], "vector_sum": total[None]}
-
-
-def _select(vectors: CorpusVectors, bucket: int, meaning: SnapshotSpec) -> BucketEvents:
-    columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-    events = read_events(vectors.workspace, bucket, columns, segments=vectors.segments)
-    bios = read_bios(vectors.workspace, bucket, ["user_id", "text_hash"], segments=vectors.segments)
-    return BucketEvents.select(events, bios, meaning)
 
 
 def _describe(
@@ -185,60 +164,6 @@ def snapshot_spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: 
         options.prior_weight,
         options.activity,
     )
-
-
-def build_one_bucket(
-    batch: dict[str, Any],
-    *,
-    workspace_uri: str,
-    snapshot: str,
-    spec: Mapping[str, Any],
-    vectors: CorpusVectors,
-    population: Sequence[float],
-) -> dict[str, Any]:
-    """One bucket to its files, in passes of bounded size; returns its counts."""
-    bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
-    if meaning.activity:
-        columns = ["user_id", "timestamp", "event_type"]
-        events = read_events(workspace, bucket, columns, segments=vectors.segments)
-        active = activity_table(events, meaning.as_of_us)
-        workspace.write_parquet(active, SNAPSHOTS, snapshot, "activity", bucket_name(bucket))
-    selected = _select(vectors, bucket, meaning)
-    mean = np.asarray(population, np.float32)
-
-    def passes() -> Iterator[BuiltBucket]:
-        for first in range(0, max(1, len(selected.user_ids)), _USERS_PER_PASS):
-            part = selected.between(first, first + _USERS_PER_PASS)
-            chunks = vectors.chunks(bucket)
-            yield build_bucket(part, chunks, meaning, n_shards=vectors.n_shards, population=mean)
-
-    counts = {"n_users": len(selected.user_ids), "n_events": len(selected.users)}
-    write_bucket(workspace, snapshot, bucket, meaning.dim, passes(), counts)
-    return {"bucket": [bucket], **{k: [v] for k, v in counts.items()}}
-
-
-def write_bucket(
-    workspace: Workspace, snapshot: str, bucket: int, dim: int, passes: Iterator[BuiltBucket], counts: Mapping[str, int]
-) -> None:
-    """Both tables of a bucket as the passes come; the states' file last, as the sign that the bucket is done."""
-    folder = (SNAPSHOTS, snapshot)
-
-    def states() -> Iterator[pa.RecordBatch]:
-        schema = profiles_schema(dim)
-        options = {
-            "compression": "none",
-            "use_dictionary": ["user_id", "kind"],
-            "write_statistics": ["user_id", "kind"],
-        }
-        with (
-            workspace.create(*folder, "profiles", bucket_name(bucket)) as sink,
-            pq.ParquetWriter(sink, schema, **options) as profiles,
-        ):
-            for built in passes:
-                profiles.write_table(built.profiles)
-                yield built.states
-
-    workspace.write_ipc(states(), states_schema(dim), *folder, "states", bucket_name(bucket, "arrow"), metadata=counts)
 
 
 def add_flags(made: argparse.ArgumentParser) -> None:

@@ -46,7 +46,7 @@ class EncodeOptions:
         trust_remote_code: Run the model's own code; needs a revision.
         device: `auto` is the GPU where there is one.
         actors: Encoding actors; 0 chooses by the cluster.
-        batch_tokens: Padded tokens a batch; 0 chooses by device.
+        batch_tokens: Tokens a batch; 0 chooses by device.
         shard_texts: About how many texts a shard has: what a killed run encodes again, for each actor.
 
     Raises:
@@ -224,7 +224,7 @@ def _write_empty_shard(
 def add_flags(made: argparse.ArgumentParser) -> None:
     """The flags of the encoder; `jobs.pipeline` has them too."""
     made.add_argument(
-        "--encoder", default="minilm", help="minilm, mpnet, distiluse, jina, hashing, a hub id or a folder"
+        "--encoder", default="minilm", help="minilm, mpnet, distiluse, jina, static, hashing, a hub id or a folder"
     )
     made.add_argument("--revision", help="of a hub model")
     made.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
@@ -237,7 +237,7 @@ def add_running_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs its revision")
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--encode-actors", type=int, default=0, help="0 chooses by the cluster")
-    made.add_argument("--batch-tokens", type=int, default=0, help="padded tokens a batch; 0 chooses by device")
+    made.add_argument("--batch-tokens", type=int, default=0, help="tokens a batch; 0 chooses by device")
 
 
 def options_from(args: argparse.Namespace) -> EncodeOptions:

@@ -74,8 +74,8 @@ class ShardEncoder:
         vectors = np.zeros((len(distinct), self.encoder.dim), np.float32)
         new = np.ones(len(distinct), np.bool_)
         if known is not None:
-            where, found = known.rows(distinct)
-            vectors[found], new = known.vectors[where[found]], ~found
+            where, found = known.find(distinct)
+            vectors[found], new = known.take(where[found]), ~found
         texts = rows["text"].combine_chunks().take(pc.index_in(distinct, value_set=hashes))
         vectors[new] = self.encoder.encode(prepare_texts(texts.filter(pa.array(new))))
         row_of = np.asarray(pc.index_in(hashes, value_set=distinct), np.int64)

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.build import BucketEvents, BuiltBucket, build_bucket
+from dynprof.bucket_vectors import BucketVectors
+from dynprof.build import BucketEvents, build_bucket
 from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, read_bucket, write_shard
+from dynprof.embeddings import EMBEDDINGS, write_shard
 from dynprof.encoders import load_encoder
 from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
 from dynprof.profile import Profiles, exact_profiles
@@ -204,11 +205,14 @@ def write_snapshot(
     name, user_ids, n_events = spec.name("c0ffee"), [], 0
     for bucket in range(N_BUCKETS):
         events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket))
-        selected = BucketEvents.select(events, workspace.read_parquet(CORPUS, "users", bucket_name(bucket)), spec)
-        built = [
-            built_pass(workspace, selected.between(first, first + USERS_PER_PASS), spec, bucket, population)
+        users = workspace.read_parquet(CORPUS, "users", bucket_name(bucket))
+        vectors = BucketVectors(workspace, spec.fingerprint, bucket, N_SHARDS)
+        selected = BucketEvents.select([events], users, spec, vectors.hashes)
+        passes = [
+            selected.between(first, first + USERS_PER_PASS)
             for first in range(0, max(1, len(selected.user_ids)), USERS_PER_PASS)
         ]
+        built = [build_bucket(part, vectors.chunks(), spec, population=population) for part in passes]
         profiles = pa.concat_tables([profiles_schema(spec.dim).empty_table(), *(b.profiles for b in built)])
         workspace.write_parquet(profiles, SNAPSHOTS, name, "profiles", bucket_name(bucket))
         parts = (SNAPSHOTS, name, "states", bucket_name(bucket, "arrow"))
@@ -220,14 +224,6 @@ def write_snapshot(
     if finished:
         workspace.write_manifest({**described, "population_mean": population.tolist()}, SNAPSHOTS, name)
     return name, user_ids
-
-
-def built_pass(
-    workspace: Workspace, events: BucketEvents, spec: SnapshotSpec, bucket: int, population: npt.NDArray[np.float32]
-) -> BuiltBucket:
-    """Profiles and states of some users of a bucket."""
-    chunks = read_bucket(workspace, spec.fingerprint, bucket, N_SHARDS)
-    return build_bucket(events, chunks, spec, n_shards=N_SHARDS, population=population)
 
 
 def in_bucket(table: pa.Table, key: str, bucket: int) -> pa.Table:

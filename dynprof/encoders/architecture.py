@@ -9,7 +9,7 @@ from typing import Any
 
 from dynprof.errors import ConfigError, InputFileError
 
-__all__ = ["Architecture", "read_architecture"]
+__all__ = ["Architecture", "read_architecture", "read_json"]
 
 SUPPORTED_MODULES = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout")
 DEFAULT_MAX_LENGTH = 512
@@ -60,13 +60,13 @@ def read_architecture(folder: Path) -> Architecture:
         ConfigError: The model has a part that this package does not run.
         InputFileError: A file is missing, is not JSON, or lacks a needed key.
     """
-    general = _read_json(folder / "config_sentence_transformers.json")
-    transformer = _read_json(folder / "config.json")
+    general = read_json(folder / "config_sentence_transformers.json")
+    transformer = read_json(folder / "config.json")
     modules = _modules(folder, general)
     dim, pooling = _hidden_size(folder, transformer), _default_pooling(transformer)
     prompt = (general.get("prompts") or {}).get(general.get("default_prompt_name")) or ""
     for kind, place in modules:
-        settings = _read_json(folder / place / "config.json")
+        settings = read_json(folder / place / "config.json")
         if kind == "Pooling" and settings:
             pooling = _pooling_modes(folder / place, settings, prompt)
             dim *= len(pooling)
@@ -79,7 +79,7 @@ def read_architecture(folder: Path) -> Architecture:
         max_length=_max_length(folder, transformer),
         pooling=pooling,
         prompt=prompt,
-        code_repositories=_code_repositories(transformer, _read_json(folder / "tokenizer_config.json")),
+        code_repositories=_code_repositories(transformer, read_json(folder / "tokenizer_config.json")),
     )
 
 
@@ -93,7 +93,7 @@ def _modules(folder: Path, general: dict[str, Any]) -> list[tuple[str, str]]:
         )
     if not path.is_file():
         return [("Transformer", ""), ("Pooling", "")]
-    entries = [(str(entry["type"]), str(entry["path"])) for entry in _read_json(path)]
+    entries = [(str(entry["type"]), str(entry["path"])) for entry in read_json(path)]
     modules = [(kind.rpartition(".")[2], place) for kind, place in entries]
     unknown = [k for k, _ in entries if not k.startswith("sentence_transformers.")] or [
         kind for kind, _ in modules if kind not in SUPPORTED_MODULES
@@ -138,16 +138,16 @@ def _pooling_modes(place: Path, settings: dict[str, Any], prompt: str) -> tuple[
 
 def _max_length(folder: Path, transformer: dict[str, Any]) -> int:
     """The model's own limit, else the lower one of its tokenizer and of its positions."""
-    settings: dict[str, Any] = next(filter(None, (_read_json(folder / name) for name in TRANSFORMER_SETTINGS)), {})
+    settings: dict[str, Any] = next(filter(None, (read_json(folder / name) for name in TRANSFORMER_SETTINGS)), {})
     if stated := settings.get("max_seq_length"):
         return int(stated)
-    tokenizer = _read_json(folder / "tokenizer_config.json")
+    tokenizer = read_json(folder / "tokenizer_config.json")
     limits = (tokenizer.get("model_max_length"), transformer.get("max_position_embeddings"))
     # A tokenizer without a limit states 10^30, a model with relative positions -1.
     return min((int(limit) for limit in limits if limit and 0 < limit < 1e6), default=DEFAULT_MAX_LENGTH)
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     """A JSON file, {} where there is none.
 
     Raises:

@@ -1,16 +1,16 @@
-"""Batches of equal length: tokens of many texts, how to cut them by padded size, and the padded matrices."""
+"""Tokens of many texts end to end, in order of length, and how they are cut into batches without padding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Tokens", "pad_batch", "plan_batches"]
+__all__ = ["Integers", "Run", "Tokens", "plan_batches", "runs_of"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -39,43 +39,68 @@ class Tokens:
         """(n,) position in `ids` of each text's first token."""
         return np.cumsum(self.lengths) - self.lengths
 
+    @cached_property
+    def positions(self) -> Integers:
+        """(n_tokens,) place of each token in its text, from 0."""
+        return np.arange(len(self.ids)) - np.repeat(self.starts, self.lengths)
 
-def plan_batches(lengths: Integers, max_tokens: int) -> Iterator[Integers]:
-    """Cut texts into batches whose padded size (rows x longest row) is at most `max_tokens`.
+    def take(self, rows: Integers) -> Tokens:
+        """Tokens of the texts at `rows`, in that order; a row may come again."""
+        lengths = self.lengths[rows]
+        shift = self.starts[rows] - (np.cumsum(lengths) - lengths)
+        return Tokens(self.ids[np.arange(lengths.sum()) + np.repeat(shift, lengths)], lengths)
 
-    Longest first, so that too large a budget fails at once and not after an hour. Within a batch lengths differ
-    little: real posts lose a few per cent to padding. A text longer than the budget is a batch of its own.
+    def longest_first(self) -> Integers:
+        """Rows that hold a token, longest text first, equal lengths in their order."""
+        return np.argsort(-self.lengths, kind="stable")[: np.count_nonzero(self.lengths)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Texts of equal length that follow one another in a batch.
+
+    Attributes:
+        start: First token of the first text, in the batch.
+        n_texts: How many.
+        length: Tokens of each, > 0.
+    """
+
+    start: int
+    n_texts: int
+    length: int
+
+    @property
+    def stop(self) -> int:
+        """One past the last token."""
+        return self.start + self.n_texts * self.length
+
+
+def runs_of(lengths: Integers) -> list[Run]:
+    """Runs of a batch, from the (n,) lengths of its texts in their order, each > 0."""
+    cuts = np.flatnonzero(np.diff(lengths)) + 1
+    runs, start = [], 0
+    for first, last in pairwise([0, *cuts.tolist(), len(lengths)]):
+        run = Run(start, last - first, int(lengths[first]))
+        runs.append(run)
+        start = run.stop
+    return runs
+
+
+def plan_batches(lengths: Integers, max_tokens: int) -> Iterator[slice]:
+    """Cut texts into batches of at most `max_tokens`, counted as texts x longest: what the largest layer holds.
+
+    Longest first, so that too large a budget fails at once and not after an hour. A text longer than the budget is a
+    batch of its own.
 
     Args:
-        lengths: (n,) tokens of each text, >= 0. Texts without a token are in no batch.
+        lengths: (n,) tokens of each text, > 0, falling.
         max_tokens: > 0.
 
     Yields:
-        Positions of the texts of a batch, longest first; each position with a token exactly once.
+        Slices of the texts, in order, each text in exactly one.
     """
-    order = np.argsort(-lengths, kind="stable")
-    order = order[: np.count_nonzero(lengths)]
     start = 0
-    while start < len(order):
-        stop = start + max(1, max_tokens // int(lengths[order[start]]))
-        yield order[start:stop]
+    while start < len(lengths):
+        stop = min(len(lengths), start + max(1, max_tokens // int(lengths[start])))
+        yield slice(start, stop)
         start = stop
-
-
-def pad_batch(tokens: Tokens, rows: Integers, pad_id: int) -> tuple[Integers, Integers]:
-    """Matrices of one batch, padded on the right to its longest text.
-
-    Args:
-        tokens: Of all texts of the window.
-        rows: (b,) positions of the batch's texts.
-        pad_id: Token id of padding.
-
-    Returns:
-        Token ids (b, longest) int64 and attention mask (b, longest) int64, 1 for a token and 0 for padding.
-    """
-    lengths = tokens.lengths[rows]
-    column = np.arange(lengths.max(initial=0))
-    mask = column < lengths[:, None]
-    ids = np.full(mask.shape, pad_id, np.int64)
-    ids[mask] = tokens.ids[(tokens.starts[rows, None] + column)[mask]]
-    return ids, mask.astype(np.int64)

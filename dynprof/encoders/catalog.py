@@ -16,14 +16,14 @@ class PublishedModel:
         weights_sha256: Of `model.safetensors`; None where it is not known, then any weights are taken.
         package: Importable package that carries the model in its folder `model/`.
         requirement: What to install to get the package.
-        needs_remote_code: The repository brings its own Python code, which transformers does not have.
+        offline: How to get the files where the hub is out of reach; "" for no such way.
     """
 
     hub_id: str
     weights_sha256: str | None = None
     package: str | None = None
     requirement: str | None = None
-    needs_remote_code: bool = False
+    offline: str = ""
 
 
 CATALOG = {
@@ -36,9 +36,10 @@ CATALOG = {
     "mpnet": PublishedModel(
         "sentence-transformers/all-mpnet-base-v2",
         weights_sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        offline="python -m dynprof.encoders.offline mpnet",
     ),
     "distiluse": PublishedModel("sentence-transformers/distiluse-base-multilingual-cased-v2"),
-    "jina": PublishedModel("jinaai/jina-embeddings-v2-small-en", needs_remote_code=True),
+    "jina": PublishedModel("jinaai/jina-embeddings-v2-small-en"),
 }
 """The four encoders of arXiv 2407.07925 by their short names."""
 

@@ -18,7 +18,7 @@ from dynprof.errors import InputFileError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TransformerFiles", "load_model"]
+__all__ = ["TransformerFiles", "load_around", "load_model", "precision_of"]
 
 # A row of the table in which transformers 5 reports weights it made up. A pooler is never used: Pooling reads tokens.
 MADE_UP = re.compile(r"^(?P<key>[^\s|]+) *\|.*\b(?:MISSING|MISMATCH)\b", re.MULTILINE)
@@ -53,7 +53,6 @@ def load_model(files: TransformerFiles, device: torch.device) -> Any:
     Raises:
         InputFileError: The files cannot be loaded, or lack weights that the model needs.
     """
-    import torch
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
@@ -66,7 +65,7 @@ def load_model(files: TransformerFiles, device: torch.device) -> Any:
                 device=str(device),
                 local_files_only=not code,
                 trust_remote_code=files.trust_remote_code,
-                model_kwargs=_Unpoppable(code, dtype=getattr(torch, files.identity.identity["precision"])),
+                model_kwargs=_Unpoppable(code, dtype=precision_of(files)),
                 config_kwargs=code,
                 processor_kwargs=code,
             )
@@ -81,6 +80,39 @@ def load_model(files: TransformerFiles, device: torch.device) -> Any:
     _refuse_made_up(files.folder, reports)
     _restore_float32(model, files)
     return model.eval().requires_grad_(False)
+
+
+def precision_of(files: TransformerFiles) -> torch.dtype:
+    """What the transformer's numbers are."""
+    import torch
+
+    dtype: torch.dtype = getattr(torch, files.identity.identity["precision"])
+    return dtype
+
+
+def load_around(files: TransformerFiles, device: torch.device) -> tuple[Any, list[Any]]:
+    """What stands around a transformer that is loaded otherwise: its tokenizer, and the modules after it in float32.
+
+    Raises:
+        InputFileError: They cannot be loaded.
+    """
+    from sentence_transformers.sentence_transformer import modules
+    from transformers import AutoTokenizer
+
+    settings = files.architecture
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(files.folder), local_files_only=True)
+        rest = [
+            getattr(modules, kind).load(str(files.folder), subfolder=place, local_files_only=True)
+            for kind, place in zip(settings.modules[1:], settings.folders[1:], strict=True)
+            if place or kind != "Pooling"
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputFileError(
+            f"{files.folder}: expected a tokenizer and the modules of modules.json, found: {error}. Copy them again."
+        ) from error
+    bare = [] if settings.folders[1:2] != ("",) else [modules.Pooling(settings.dim, "mean")]
+    return tokenizer, [each.to(device).float().eval().requires_grad_(False) for each in [*bare, *rest]]
 
 
 class _Unpoppable(dict[str, Any]):

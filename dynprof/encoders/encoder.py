@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,12 +78,18 @@ class Encoder(ABC):
         distinct = _prepared(texts).dictionary_encode()
         # One row more than there are distinct texts: the zero vector of the nulls.
         vectors = np.zeros((len(distinct.dictionary) + 1, self.dim), np.float32)
-        for window in _windows(distinct.dictionary):
-            vectors[window] = self.encode_distinct(distinct.dictionary.take(pa.array(window)).to_pylist())
+        windows = list(_windows(distinct.dictionary))
+        texts_of = (distinct.dictionary.take(pa.array(window)).to_pylist() for window in windows)
+        for window, found in zip(windows, self.encode_windows(texts_of), strict=True):
+            vectors[window] = found
         if len(distinct.dictionary) == len(distinct):  # no repeat, no null: already in order
             return vectors[:-1]
         in_order: Vectors = vectors[distinct.indices.fill_null(len(distinct.dictionary)).to_numpy(zero_copy_only=False)]
         return in_order
+
+    def encode_windows(self, windows: Iterable[list[str]]) -> Iterator[Vectors]:
+        """Vectors of window after window. Encoders that can work on two at a time override it."""
+        return map(self.encode_distinct, windows)
 
     @abstractmethod
     def encode_distinct(self, texts: list[str]) -> Vectors:

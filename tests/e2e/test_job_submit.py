@@ -54,7 +54,8 @@ def test_a_submitted_job_leaves_the_same_snapshot_as_one_machine(cluster: dict[s
     code = tmp_path / "code"
     for package in ("dynprof", "jobs"):  # what `--working-dir .` carries from a clone
         shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
-    submit = [RAY, "job", "submit", "--working-dir", str(code), "--", *job, str(tmp_path / "submitted")]
+    submit = [RAY, "job", "submit", "--runtime-env", str(ROOT / "runtime_env.yaml"), "--working-dir", str(code)]
+    submit += ["--", *job, str(tmp_path / "submitted")]
     for attempt in range(30):  # the dashboard takes a while to answer
         done = subprocess.run(
             submit, env=cluster, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False

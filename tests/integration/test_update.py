@@ -28,7 +28,7 @@ from jobs.command import deliberate
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 Update = Callable[..., dict[str, Any]]
-BUILD = ["--encoder", "hashing:64", "--shard-texts", "300", "--buckets", "4", "--no-evaluate", "--log-level", "ERROR"]
+BUILD = ["--encoder", "hashing:64", "--shard-texts", "1000", "--buckets", "3", "--no-evaluate", "--log-level", "ERROR"]
 LATE_SHARE = 0.05
 
 
@@ -109,7 +109,7 @@ def test_updates_one_after_another_answer_as_one_build_of_everything(
     assert second["touched_users"] < second["users"]
     assert_same_answers(Workspace(copy), built)
     assert {path: what for path, what in listing(copy).items() if path in before} == before
-    for bucket in range(4):
+    for bucket in range(3):
         parts = ("activity", f"bucket-{bucket:05d}.parquet")
         mine, theirs = (w.read_parquet(SNAPSHOTS, SnapshotStore(w).name, *parts) for w in (Workspace(copy), built))
         assert mine.equals(theirs)
@@ -212,8 +212,8 @@ def test_a_text_that_turns_out_to_be_another_one_replaces_the_state_of_who_had_i
         columns["timestamp"] = [1_600_000_000 + 86_400 * t for t in columns["timestamp"]]
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
     a, b = (str(tmp_path / f"{name}.parquet") for name in "ab")
-    pipeline.main(["--events", a, "--workspace", str(tmp_path / "ws"), *BUILD])
-    pipeline.main(["--events", a, b, "--workspace", str(tmp_path / "built"), *BUILD])
+    pipeline.main(["--events", a, "--workspace", str(tmp_path / "ws"), *BUILD, "--buckets", "1"])
+    pipeline.main(["--events", a, b, "--workspace", str(tmp_path / "built"), *BUILD, "--buckets", "1"])
     summary = run(tmp_path / "ws", "--events", b)
     assert (summary["revised_events"], summary["rows_out"]) == (3, 2)
     workspace = Workspace(tmp_path / "ws")

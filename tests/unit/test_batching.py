@@ -1,4 +1,4 @@
-"""Batches of equal length: nothing is lost, nothing is over the budget."""
+"""Batches and runs of equal length: nothing is lost, nothing is over the budget."""
 
 from __future__ import annotations
 
@@ -7,65 +7,95 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynprof.encoders.batching import Tokens, pad_batch, plan_batches
+from dynprof.encoders.ahead import ahead
+from dynprof.encoders.batching import Tokens, plan_batches, runs_of
 
 LISTS = st.lists(st.lists(st.integers(1, 30_000), max_size=40), max_size=60)
+FALLING = st.lists(st.integers(1, 40), max_size=60).map(lambda lengths: np.array(sorted(lengths)[::-1], np.int64))
 law = settings(max_examples=60)
 
 
 @law
-@given(LISTS, st.integers(1, 200))
-def test_every_text_with_tokens_is_in_exactly_one_batch(id_lists, max_tokens) -> None:
-    tokens = Tokens.from_lists(id_lists)
-    planned = [int(row) for rows in plan_batches(tokens.lengths, max_tokens) for row in rows]
-    assert sorted(planned) == [i for i, ids in enumerate(id_lists) if ids]
+@given(FALLING, st.integers(1, 200))
+def test_every_text_is_in_exactly_one_batch_in_order(lengths, max_tokens) -> None:
+    planned = [i for texts in plan_batches(lengths, max_tokens) for i in range(texts.start, texts.stop)]
+    assert planned == list(range(len(lengths)))
 
 
 @law
-@given(LISTS, st.integers(1, 200))
-def test_a_batch_is_within_the_budget_or_one_text_alone(id_lists, max_tokens) -> None:
-    tokens = Tokens.from_lists(id_lists)
-    for rows in plan_batches(tokens.lengths, max_tokens):
-        assert len(rows) == 1 or len(rows) * tokens.lengths[rows].max() <= max_tokens
+@given(FALLING, st.integers(1, 200))
+def test_a_batch_is_within_the_budget_or_one_text_alone(lengths, max_tokens) -> None:
+    for texts in plan_batches(lengths, max_tokens):
+        assert len(lengths[texts]) == 1 or len(lengths[texts]) * lengths[texts].max() <= max_tokens
 
 
 @law
-@given(LISTS, st.integers(1, 200))
-def test_no_batch_could_take_the_next_text_too(id_lists, max_tokens) -> None:
-    lengths = Tokens.from_lists(id_lists).lengths
-    batches = list(plan_batches(lengths, max_tokens))
-    for rows in batches[:-1]:
-        assert (len(rows) + 1) * lengths[rows].max() > max_tokens
+@given(FALLING, st.integers(1, 200))
+def test_no_batch_could_take_the_next_text_too(lengths, max_tokens) -> None:
+    for texts in list(plan_batches(lengths, max_tokens))[:-1]:
+        assert (len(lengths[texts]) + 1) * lengths[texts].max() > max_tokens
 
 
 @law
-@given(LISTS.filter(lambda lists: any(lists)), st.integers(0, 99))
-def test_padding_keeps_every_token_and_marks_what_is_none(id_lists, pad_id) -> None:
+@given(FALLING.filter(len))
+def test_runs_cover_the_tokens_of_a_batch_in_order(lengths) -> None:
+    runs = runs_of(lengths)
+    assert [run.length for run in runs for _ in range(run.n_texts)] == lengths.tolist()
+    assert [run.start for run in runs] == [0, *(run.stop for run in runs[:-1])]
+    assert runs[-1].stop == lengths.sum()
+
+
+@law
+@given(LISTS, st.data())
+def test_tokens_taken_are_those_of_the_rows(id_lists, data) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(id_lists) - 1), max_size=20)) if id_lists else []
+    taken = Tokens.from_lists(id_lists).take(np.array(rows, np.int64))
+    expected = Tokens.from_lists([id_lists[row] for row in rows])
+    assert np.array_equal(taken.ids, expected.ids)
+    assert np.array_equal(taken.lengths, expected.lengths)
+
+
+@law
+@given(LISTS)
+def test_longest_first_leaves_out_texts_without_a_token(id_lists) -> None:
     tokens = Tokens.from_lists(id_lists)
-    for rows in plan_batches(tokens.lengths, 64):
-        ids, mask = pad_batch(tokens, rows, pad_id)
-        assert ids.shape == mask.shape == (len(rows), tokens.lengths[rows].max())
-        assert [row[seen == 1].tolist() for row, seen in zip(ids, mask, strict=True)] == [id_lists[i] for i in rows]
-        assert (ids[mask == 0] == pad_id).all()
+    order = tokens.longest_first()
+    assert sorted(order) == [i for i, ids in enumerate(id_lists) if ids]
+    assert (np.diff(tokens.lengths[order]) <= 0).all()
 
 
-def test_longest_texts_come_first_so_that_too_large_a_budget_fails_at_once() -> None:
-    lengths = np.array([3, 50, 7, 50, 1])
-    assert [rows.tolist() for rows in plan_batches(lengths, 100)] == [[1, 3], [2, 0, 4]]
+@law
+@given(LISTS)
+def test_positions_count_from_each_texts_start(id_lists) -> None:
+    assert Tokens.from_lists(id_lists).positions.tolist() == [i for ids in id_lists for i in range(len(ids))]
 
 
-def test_real_lengths_lose_little_to_padding() -> None:
-    lengths = np.clip(np.random.default_rng(0).lognormal(3.2, 0.5, 5_000).astype(np.int64), 3, 256)
-    padded = sum(len(rows) * int(lengths[rows].max()) for rows in plan_batches(lengths, 2_048))
-    assert padded < 1.05 * lengths.sum()
+@law
+@given(st.lists(st.integers()))
+def test_made_ahead_is_the_same_in_the_same_order(items) -> None:
+    assert list(ahead(items)) == items
 
 
-def test_no_texts_are_no_batches() -> None:
-    tokens = Tokens.from_lists([])
-    assert tokens.ids.shape == (0,)
-    assert list(plan_batches(tokens.lengths, 10)) == []
+def test_one_item_is_made_ahead_and_no_more() -> None:
+    made: list[int] = []
+
+    def items():
+        for i in range(5):
+            made.append(i)
+            yield i
+
+    taken = ahead(items())
+    assert next(taken) == 0
+    taken.close()
+    assert made in ([0], [0, 1])
 
 
-@pytest.mark.parametrize("max_tokens", [1, 5])
-def test_texts_over_the_budget_go_one_by_one(max_tokens) -> None:
-    assert [rows.tolist() for rows in plan_batches(np.array([9, 8, 7]), max_tokens)] == [[0], [1], [2]]
+def test_an_error_in_making_an_item_is_raised_in_its_place() -> None:
+    def items():
+        yield 1
+        raise KeyError("two")
+
+    taken = ahead(items())
+    assert next(taken) == 1
+    with pytest.raises(KeyError, match="two"):
+        next(taken)

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from dynprof.build import BucketEvents, BuiltBucket, build_bucket
 from dynprof.decay import PROFILE_KINDS, Decay
-from dynprof.embeddings import VectorChunk
 from dynprof.errors import WorkspaceError
-from dynprof.keys import text_hashes, text_shards
+from dynprof.keys import text_hashes
 from dynprof.profile import MICROSECONDS, exact_profiles
 from dynprof.schema import BIOS, EVENTS, profiles_schema, states_schema
 from dynprof.snapshot import SnapshotSpec, parse_decays
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
+from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import matrix_of
 
-DIM, N_TEXTS, N_SHARDS = 6, 30, 5
+DIM, N_TEXTS = 6, 30
 DAY_US = 86_400 * MICROSECONDS
 AS_OF_US = 1_600_000_000 * MICROSECONDS
 SPEC = SnapshotSpec(
@@ -42,15 +42,10 @@ HASHES = text_hashes(pa.array([f"text {i}" for i in range(N_TEXTS)]))
 VECTORS = unit(np.random.default_rng(0), N_TEXTS)
 
 
-def chunks_of(cuts: list[int], hashes: pa.Array = HASHES) -> list[VectorChunk]:
-    """The vectors of shards [0, cut), [cut, cut), ...: a chunk a range, rows in the order of the hashes."""
-    shards = text_shards(hashes, N_SHARDS)
-    edges = [0, *sorted(set(cuts) - {0, N_SHARDS}), N_SHARDS]
-    return [
-        VectorChunk(a, b - 1, hashes.take(pa.array(rows)), VECTORS[rows])
-        for a, b in pairwise(edges)
-        for rows in [np.flatnonzero((shards >= a) & (shards < b))]
-    ]
+def chunks_of(cuts: list[int]) -> list[tuple[int, VectorChunk]]:
+    """The vectors of texts [0, cut), [cut, cut), ...: a chunk a range, each of two pieces."""
+    edges = [0, *sorted(set(cuts) - {0, N_TEXTS}), N_TEXTS]
+    return [(a, VectorChunk(HASHES[a:b], [VECTORS[a : a + 1], VECTORS[a + 1 : b]])) for a, b in pairwise(edges)]
 
 
 def event(user: str, days_before: float, text: int | None, kind: str = "post", weight: float = 1.0) -> dict:
@@ -81,7 +76,7 @@ class Bucket:
     bios: pa.Table
 
     def select(self, spec: SnapshotSpec = SPEC) -> BucketEvents:
-        return BucketEvents.select(self.events, self.bios, spec)
+        return BucketEvents.select([self.events], self.bios, spec, HASHES)
 
 
 def make_bucket(seed: int, n_events: int) -> Bucket:
@@ -102,7 +97,7 @@ def make_bucket(seed: int, n_events: int) -> Bucket:
 
 
 def build(bucket: Bucket, cuts: list[int] = (2,), spec: SnapshotSpec = SPEC) -> BuiltBucket:
-    return build_bucket(bucket.select(spec), chunks_of(cuts), spec, n_shards=N_SHARDS, population=POPULATION)
+    return build_bucket(bucket.select(spec), chunks_of(cuts), spec, population=POPULATION)
 
 
 def rows_of(table: pa.Table, user: str) -> pa.Table:
@@ -181,7 +176,7 @@ def test_every_profile_is_the_one_of_the_exact_path(bucket):
 
 
 @settings(max_examples=20)
-@given(bucket=buckets, cuts=st.lists(st.integers(0, N_SHARDS), max_size=5))
+@given(bucket=buckets, cuts=st.lists(st.integers(0, N_TEXTS), max_size=5))
 def test_any_chunks_of_vectors_give_the_same(bucket, cuts):
     assert_same_built(build(bucket, cuts), build(bucket, []))
 
@@ -192,10 +187,10 @@ def test_passes_over_users_give_what_one_pass_gives(bucket, stops):
     selected = bucket.select()
     edges = [0, *sorted(stops), len(selected.user_ids) + 5]
     parts = [
-        build_bucket(selected.between(a, b), chunks_of([1, 3]), SPEC, n_shards=N_SHARDS, population=POPULATION)
+        build_bucket(selected.between(a, b), chunks_of([10, 20]), SPEC, population=POPULATION)
         for a, b in pairwise(edges)
     ]
-    whole = build(bucket, [1, 3])
+    whole = build(bucket, [10, 20])
     assert pa.concat_tables(p.profiles for p in parts).equals(whole.profiles)
     assert pa.Table.from_batches([p.states for p in parts]).equals(pa.Table.from_batches([whole.states]))
 
@@ -216,7 +211,7 @@ def test_states_of_a_build_are_those_of_a_stream_in_any_order(bucket, seed, size
     selected = bucket.select()
     built = build(bucket).states
     assert built.schema == states_schema(DIM)
-    rows = np.array([HASHES.index(h).as_py() for h in selected.text_hash], np.int64)
+    rows = selected.rows
     order = np.random.default_rng(seed).permutation(len(rows))
     streamed = ProfileStates.empty(len(selected.user_ids), DIM)
     for part in (order[i : i + size] for i in range(0, len(order), size)):
@@ -301,7 +296,7 @@ def test_one_user_with_nearly_all_events_is_summed_like_the_others():
     rng = np.random.default_rng(4)
     texts, days = rng.integers(0, N_TEXTS, 6_000), rng.uniform(1e-3, 300, 6_000)
     rows = [event("heavy", d, int(t)) for t, d in zip(texts, days, strict=True)] + [event("light", 5, 7)]
-    built = build(Bucket(event_table(rows), bio_table({})), cuts=[1, 2, 3, 4])
+    built = build(Bucket(event_table(rows), bio_table({})), cuts=[3, 11, 12, 25])
     stored = rows_of(built.profiles, "heavy").to_pylist()
     for decay, row in zip(SPEC.decays, stored, strict=True):
         weights = decay.weights((days * DAY_US).astype(np.int64) / MICROSECONDS)
@@ -322,17 +317,25 @@ def test_a_bucket_without_users_has_empty_tables_of_the_right_types():
     assert len(nobody.select().between(0, 10).user_ids) == 0
 
 
-def test_a_text_without_a_vector_is_an_error_with_both_counts():
+def test_a_text_without_a_vector_is_an_error_that_counts():
     bucket = Bucket(event_table([event("ann", 1, 1), event("ann", 2, 2)]), bio_table({"ann": 3}))
-    known = HASHES.take(pa.array([0, 2]))
-    shards = text_shards(known, N_SHARDS)
-    chunks = [
-        VectorChunk(s, s, known.filter(pa.array(shards == s)), VECTORS[[0, 2]][shards == s]) for s in range(N_SHARDS)
-    ]
-    with pytest.raises(WorkspaceError, match=r"each of 2 events and 1 bios, found 1\. .*jobs\.encode"):
-        build_bucket(bucket.select(), chunks, SPEC, n_shards=N_SHARDS, population=POPULATION)
+    with pytest.raises(WorkspaceError, match=r"each of 2 texts, found 1\. .*jobs\.encode"):
+        BucketEvents.select([bucket.events], bucket.bios, SPEC, HASHES.take(pa.array([0, 2])))
+    with pytest.raises(WorkspaceError, match=r"each of 1 texts, found 0\. .*jobs\.encode"):
+        BucketEvents.select([bucket.events], bucket.bios, SPEC, HASHES.take(pa.array([2, 1])))
 
 
 def test_a_type_without_a_weight_counts_one():
     selected = Bucket(event_table([event("ann", 3, 1, "own", 0.5), event("ann", 2, 1, "like")]), bio_table({})).select()
     assert selected.weights.tolist() == [0.5, 0.25]
+
+
+@settings(max_examples=20)
+@given(bucket=buckets, cuts=st.lists(st.integers(0, 120), max_size=4))
+def test_a_bucket_read_in_slices_is_the_bucket(bucket, cuts):
+    edges = [0, *sorted(c for c in cuts if c < len(bucket.events)), len(bucket.events)]
+    slices = [bucket.events[a:b] for a, b in pairwise(edges)]
+    read, whole = BucketEvents.select(slices, bucket.bios, SPEC, HASHES), bucket.select()
+    assert read.user_ids.equals(whole.user_ids)
+    for name in ("users", "at_us", "weights", "rows", "bio_users", "bio_rows"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(whole, name))

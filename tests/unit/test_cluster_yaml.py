@@ -14,6 +14,7 @@ import pytest
 import ray.autoscaler
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.scripts.scripts import start
 
 REPO = Path(__file__).parents[2]
 SCHEMA = json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text(encoding="utf-8"))
@@ -87,6 +88,19 @@ def test_every_start_of_ray_asks_for_a_token_and_every_node_has_it(cluster: dict
     mode = re.search(r"chmod (\d+) ~/\.ray/auth_token", " ".join(cluster["setup_commands"]))
     assert mode
     assert int(mode[1], 8) == stat.S_IRUSR | stat.S_IWUSR
+
+
+def test_metrics_are_where_the_operations_page_says(cluster: dict[str, Any]) -> None:
+    commands = cluster["head_start_ray_commands"][-1], cluster["worker_start_ray_commands"][-1]
+    assert all("--metrics-export-port=8080" in command for command in commands)
+
+
+def test_every_flag_of_a_start_is_one_that_ray_has(cluster: dict[str, Any]) -> None:
+    known = {name for option in start.params for name in option.opts}
+    for command in cluster["head_start_ray_commands"] + cluster["worker_start_ray_commands"]:
+        used = set(re.findall(r"--[a-z-]+(?==|\s|$)", command.partition("ray start")[2]))
+        assert used <= known
+        assert used or "ray stop" in command
 
 
 def test_every_installation_takes_the_pinned_versions(cluster: dict[str, Any]) -> None:

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynprof.bucket_vectors import BucketVectors
 from dynprof.embedded import latest_fingerprint
 from dynprof.embeddings import (
     EMBEDDINGS,
     load_vectors,
-    read_bucket,
     read_shard,
     shard_name,
     write_shard,
 )
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_hashes, text_shards
+from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import matrix_of, vector_array
 from dynprof.workspace import Workspace
 
@@ -70,8 +71,12 @@ def write_world(workspace: Workspace, seed: int, n_texts: int, n_buckets: int, n
     return Written(workspace, hashes.to_pylist(), vectors.astype(np.float16), set(pairs), n_buckets, n_shards)
 
 
+def everything(chunk) -> list[list[float]]:
+    return chunk.take(np.arange(len(chunk))).tolist()
+
+
 def as_pairs(chunk) -> dict[bytes, list[float]]:
-    found = dict(zip(chunk.hashes.to_pylist(), chunk.vectors.tolist(), strict=True))
+    found = dict(zip(chunk.hashes.to_pylist(), everything(chunk), strict=True))
     assert len(found) == len(chunk.hashes)
     return found
 
@@ -85,20 +90,34 @@ worlds = st.tuples(st.integers(0, 999), st.integers(0, 25), st.integers(1, 4), s
 
 
 @settings(max_examples=20)
-@given(world=worlds, max_rows=st.integers(1, 30))
-def test_a_bucket_reads_exactly_its_texts_however_small_the_chunks(tmp_path_factory, world, max_rows):
-    written = write_world(Workspace(tmp_path_factory.mktemp("ws")), *world)
+@given(world=worlds, max_rows=st.integers(1, 30), where=st.sampled_from(["local", "mock:///ws"]))
+def test_a_bucket_reads_exactly_its_texts_however_small_the_chunks(tmp_path_factory, world, max_rows, where):
+    written = write_world(Workspace(tmp_path_factory.mktemp("ws") if where == "local" else where), *world)
     for bucket in range(written.n_buckets):
-        chunks = list(read_bucket(written.workspace, FINGERPRINT, bucket, written.n_shards, max_rows=max_rows))
-        together = [pair for chunk in chunks for pair in as_pairs(chunk).items()]
+        read = BucketVectors(written.workspace, FINGERPRINT, bucket, written.n_shards, max_rows=max_rows)
+        chunks = list(read.chunks())
+        together = [pair for _, chunk in chunks for pair in as_pairs(chunk).items()]
         assert len(together) == len(written.of_bucket(bucket))
         assert dict(together) == written.of_bucket(bucket)
-        # Every shard is in one chunk, in order, and only a shard that is too long by itself passes max_rows.
-        assert [s for c in chunks for s in range(c.first_shard, c.last_shard + 1)] == list(range(written.n_shards))
-        for chunk in chunks:
-            shards = text_shards(chunk.hashes, written.n_shards)
-            assert len(chunk.hashes) <= max_rows or len(set(shards)) == 1
-            assert ((shards >= chunk.first_shard) & (shards <= chunk.last_shard)).all()
+        # Rows count through the chunks as through the hashes; only a shard too long by itself passes max_rows.
+        assert read.hashes.to_pylist() == [h for _, chunk in chunks for h in chunk.hashes.to_pylist()]
+        assert [first for first, _ in chunks] == np.cumsum([0, *(len(c) for _, c in chunks)])[:-1].tolist()
+        assert len(chunks) == 1 or where != "local"
+        for _, chunk in chunks if where != "local" else ():
+            assert len(chunk) <= max_rows or len(set(text_shards(chunk.hashes, written.n_shards))) == 1
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 99), lengths=st.lists(st.integers(0, 4), min_size=1, max_size=6), n=st.integers(0, 20))
+def test_a_chunk_of_pieces_takes_and_sums_what_one_matrix_would(seed, lengths, n):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(sum(lengths), DIM)).astype(np.float16)
+    pieces = np.split(matrix, np.cumsum(lengths)[:-1])
+    chunk = VectorChunk(text_hashes(pa.array([str(i) for i in range(len(matrix))], pa.string())), pieces)
+    rows = rng.integers(0, len(matrix), n) if len(matrix) else np.empty(0, np.int64)
+    np.testing.assert_array_equal(chunk.take(rows), matrix[rows])
+    weights = rng.integers(0, 5, len(matrix))
+    np.testing.assert_allclose(chunk.weighted_sum(weights), weights @ matrix.astype(np.float64), atol=1e-4)
 
 
 def test_vectors_of_any_texts_come_in_the_order_asked_for(workspace):
@@ -120,7 +139,7 @@ def test_a_shard_holds_the_texts_of_all_buckets_sorted_within_each(workspace):
     shards = text_shards(pa.array(written.hashes, pa.binary(16)), 2)
     for shard in range(2):
         chunk = read_shard(workspace, FINGERPRINT, shard)
-        rows = list(zip(chunk.hashes.to_pylist(), chunk.vectors.tolist(), strict=True))
+        rows = list(zip(chunk.hashes.to_pylist(), everything(chunk), strict=True))
         needed = [t for t, _ in written.pairs if shards[t] == shard]
         assert sorted(rows) == sorted((written.hashes[t], written.vectors[t].tolist()) for t in needed)
         reader = workspace.open_ipc(EMBEDDINGS, FINGERPRINT, shard_name(shard))
@@ -135,11 +154,11 @@ def test_a_shard_holds_the_texts_of_all_buckets_sorted_within_each(workspace):
 
 def test_a_chunk_says_where_a_text_is_and_whether_it_is_there(workspace):
     written = write_world(workspace, 3, 30, 1, 1)
-    (chunk,) = read_bucket(workspace, FINGERPRINT, 0, 1)
-    rows, found = chunk.rows(pa.array([written.hashes[t] for t in range(30)], pa.binary(16)))
+    ((_, chunk),) = BucketVectors(workspace, FINGERPRINT, 0, 1).chunks()
+    rows, found = chunk.find(pa.array([written.hashes[t] for t in range(30)], pa.binary(16)))
     needed = {t for t, _ in written.pairs}
     assert found.tolist() == [t in needed for t in range(30)]
-    np.testing.assert_array_equal(chunk.vectors[rows[found]], written.vectors[sorted(needed)])
+    np.testing.assert_array_equal(chunk.take(rows[found]), written.vectors[sorted(needed)])
     assert (rows[~found] == 0).all()
 
 
@@ -156,7 +175,7 @@ def test_a_missing_shard_is_an_error_that_names_it(tmp_path):
     written = write_world(workspace, 1, 40, 2, 3)
     workspace.remove(EMBEDDINGS, FINGERPRINT, shard_name(1))
     with pytest.raises(WorkspaceError, match=r"shard-00001\.arrow: expected an embedding shard"):
-        list(read_bucket(workspace, FINGERPRINT, 0, 3))
+        list(BucketVectors(workspace, FINGERPRINT, 0, 3).chunks())
     hashes = pa.array(written.hashes, pa.binary(16))
     lost = hashes.filter(pa.array(text_shards(hashes, 3) == 1))
     with pytest.raises(WorkspaceError, match=rf"shard-00001\.arrow: expected vectors of {len(lost)} texts, found 0"):

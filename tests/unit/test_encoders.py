@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dynprof.encoders import Encoder, encoder_identity, load_encoder
-from dynprof.encoders.transformer import TransformerEncoder
+from dynprof.encoders.batching import Tokens
 
 TEXTS = [
     "The cat sits on the mat.",
@@ -89,13 +89,13 @@ def test_nulls_and_texts_of_nothing_are_zero_between_the_others(exact) -> None:
 
 def test_texts_that_prepare_to_the_same_are_computed_once(exact, monkeypatch) -> None:
     seen: list[str] = []
-    forward = TransformerEncoder.encode_distinct
+    tokenise = exact._tokenise
 
-    def counting(self, texts: list[str]) -> np.ndarray:
+    def counting(texts: list[str]) -> Tokens:
         seen.extend(texts)
-        return forward(self, texts)
+        return tokenise(texts)
 
-    monkeypatch.setattr(TransformerEncoder, "encode_distinct", counting)
+    monkeypatch.setattr(exact, "_tokenise", counting)
     vectors = exact.encode(["one  text", "RT @bot: one text", "another", "one text https://t.co/x"])
     assert seen == ["one text", "another"]
     assert np.array_equal(vectors[[0, 0]], vectors[[1, 3]])
@@ -125,4 +125,4 @@ def test_the_fingerprint_is_known_before_the_model_is_loaded(exact, fast) -> Non
 
 
 def test_the_model_reads_as_many_tokens_as_sentence_transformers_lets_it(exact) -> None:
-    assert exact.identity["max_length"] == exact._model.max_seq_length == 256
+    assert exact.identity["max_length"] == exact._body._model.max_seq_length == 256

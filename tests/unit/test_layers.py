@@ -64,7 +64,6 @@ def batch_of(events: list[tuple[int, int, int]], bios: dict[int, int | None], wh
 def layered(pieces: list[Piece]) -> tuple[LayeredRows, list[tuple[int, int, int]], dict[int, int | None]]:
     """The rows, and all events and bios that count in the end."""
     base, known = pieces[0], sorted({u for u, _, _ in pieces[0].events} | set(pieces[0].bios))
-    rows = StateRows([batch_of(base.events, base.bios, known[:2]), batch_of([], {}, [])][:0])
     cut = len(known) // 2
     halves = [known[:cut], known[cut:]]
     rows = StateRows([batch_of([e for e in base.events if e[0] in half], base.bios, half) for half in halves])

@@ -17,17 +17,29 @@ def build_tiny_model(folder: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
-    from transformers import BertTokenizerFast, DistilBertConfig, DistilBertModel
+    from transformers import DistilBertConfig, DistilBertModel
 
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     torch.manual_seed(0)
     config = DistilBertConfig(
-        vocab_size=len(vocabulary), dim=16, hidden_dim=32, n_layers=2, n_heads=2, max_position_embeddings=24
+        vocab_size=build_tiny_tokenizer(folder / "bare"),
+        dim=16,
+        hidden_dim=32,
+        n_layers=2,
+        n_heads=2,
+        max_position_embeddings=24,
     )
     DistilBertModel(config).save_pretrained(folder / "bare")
-    BertTokenizerFast(vocab={word: i for i, word in enumerate(vocabulary)}).save_pretrained(folder / "bare")
-    parts = [Transformer(str(folder / "bare"), max_seq_length=12), Pooling(16), Dense(16, 8)]
+    parts = [Transformer(str(folder / "bare"), max_seq_length=12), Pooling(16), Dense(16, 8)]  # with Tanh
     SentenceTransformer(modules=parts, device="cpu").save(str(folder / "whole"))
+
+
+def build_tiny_tokenizer(folder: Path) -> int:
+    """Write a WordPiece tokenizer of a few words; the size of its vocabulary."""
+    from transformers import BertTokenizerFast
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    BertTokenizerFast(vocab={word: i for i, word in enumerate(vocabulary)}).save_pretrained(folder)
+    return len(vocabulary)
 
 
 def change_json(path: Path, **changes: object) -> None:

@@ -9,8 +9,8 @@ from ray.data import ActorPoolStrategy
 __all__ = ["actor_plan"]
 
 _MOST_ACTORS_PER_NODE = 8
-"""On a processor: each holds the model. Up to here an actor has one thread: two of one thread never wait for each other,
-while two threads of one actor meet after every layer and share one Python."""
+"""On a processor: each holds the model. Up to here an actor has one thread: two of one thread never wait for each
+other, while two threads of one actor meet after every layer and share one Python."""
 
 
 def actor_plan(device: str, actors: int) -> tuple[ActorPoolStrategy, dict[str, float], int]:

@@ -36,6 +36,7 @@ from benchmarks.rounds import in_turn
 from dynprof.bucket_vectors import BucketVectors
 from dynprof.build import BuiltBucket
 from dynprof.corpus import CORPUS
+from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import EMBEDDINGS
 from dynprof.event_list import EventList
 from dynprof.keys import bucket_name, buckets
@@ -237,7 +238,8 @@ def bench_heavy(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         corpus = workspace.require_manifest(CORPUS, made_by="ingest")
         embeddings = workspace.require_manifest(EMBEDDINGS, FINGERPRINT, made_by="encode")
         spec = snapshot_spec(BuildOptions(), corpus, embeddings)
-        arguments = {"snapshot": "heavy", "spec": spec.to_json(), "n_shards": N_SHARDS, "population": [0.0] * args.dim}
+        vectors = CorpusVectors(workspace, FINGERPRINT, embeddings)
+        arguments = {"snapshot": "heavy", "spec": spec.to_json(), "vectors": vectors, "population": [0.0] * args.dim}
         with ray_session():
             peaks[name] = ray.get(ray.remote(peak_of_build).remote(workspace.uri, bucket, arguments))
     return {

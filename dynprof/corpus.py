@@ -21,6 +21,7 @@ from dynprof.vectors import one_chunk
 __all__ = [
     "CORPUS",
     "MERGED",
+    "TEXT_SOURCES",
     "content_digest",
     "drop_duplicates",
     "merge_bios",
@@ -47,6 +48,9 @@ MERGED = pa.schema(
     }
 )
 """Events and rows of the items file in one stream. Of an item, `user_id` is its author and `timestamp` its creation."""
+
+TEXT_SOURCES = ("items", "own", "event")
+"""Where an item's text comes from, best first: the items file, the event that is the item, its earliest other event."""
 
 _ORDER = ("timestamp", "user_id", "event_type", "item_id", "text", "weight", "language")
 
@@ -100,12 +104,15 @@ def resolve_items(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     ids = ids.take(pc.array_sort_indices(ids))
     own = events.filter(pc.equal(events["event_id"], events["item_id"]))
     sources = [described, own, events]
-    text = _first_of([_best(ids, s, "text") for s in sources])
+    texts, times = zip(*(_best_with_time(ids, s, "text") for s in sources), strict=True)
+    text = _first_of(texts)
     items = pa.Table.from_arrays(
         [
             ids,
             text,
             text_hashes(prepare_texts(text)),
+            _of_first(texts, [pa.scalar(name) for name in TEXT_SOURCES]),
+            _of_first(texts, times),
             _first_of([_best(ids, s, "language") for s in sources]),
             _first_of([_best(ids, s, "user_id") for s in sources[:2]]),
             _earliest(ids, [described, events]),
@@ -173,12 +180,26 @@ def _merged(rows: pa.Table, item_id: pa.ChunkedArray, n_buckets: int, *, is_even
 
 def _best(ids: pa.Array, rows: pa.Table, column: str) -> pa.Array:
     """For each item the column's value in its earliest row that has one; null where none has."""
+    return _best_with_time(ids, rows, column)[0]
+
+
+def _best_with_time(ids: pa.Array, rows: pa.Table, column: str) -> tuple[pa.Array, pa.Array]:
+    """The same, and the time of that row."""
     rows = rows.filter(pc.is_valid(rows[column])).select(
         list(dict.fromkeys(["item_id", "timestamp", "event_id", column]))
     )
     tie = [(name, "ascending") for name in ("item_id", "timestamp", "event_id", column)]
     rows = rows.sort_by(list(dict.fromkeys(tie)))
-    return one_chunk(rows[column]).take(pc.index_in(ids, value_set=one_chunk(rows["item_id"])))
+    first = pc.index_in(ids, value_set=one_chunk(rows["item_id"]))
+    return one_chunk(rows[column]).take(first), one_chunk(rows["timestamp"]).take(first)
+
+
+def _of_first(candidates: Sequence[pa.Array], values: Sequence[pa.Array | pa.Scalar]) -> pa.Array:
+    """For each row the value that belongs to the first candidate that is not null; it may be null itself."""
+    out = pa.nulls(len(candidates[0]), values[0].type)
+    for candidate, value in reversed(list(zip(candidates, values, strict=True))):
+        out = pc.if_else(pc.is_valid(candidate), value, out)
+    return out
 
 
 def _first_of(candidates: Sequence[pa.Array]) -> pa.Array:

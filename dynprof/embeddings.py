@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
-from dynprof.corpus import CORPUS
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.schema import embeddings_schema
@@ -26,7 +25,6 @@ from dynprof.workspace import Workspace
 
 __all__ = [
     "EMBEDDINGS",
-    "latest_fingerprint",
     "load_vectors",
     "open_shard",
     "read_shard",
@@ -126,24 +124,6 @@ def load_vectors(
             )
         out[mine] = chunk.take(rows)
     return out
-
-
-def latest_fingerprint(workspace: Workspace) -> str:
-    """The fingerprint of the finished embeddings of the present corpus; the newest where there are several.
-
-    Raises:
-        WorkspaceError: There are none.
-    """
-    corpus = workspace.read_manifest(CORPUS)
-    manifests = {f: workspace.read_manifest(EMBEDDINGS, f) for f in workspace.folders(EMBEDDINGS)}
-    present = {f: m for f, m in manifests.items() if m and (corpus is None or m["corpus_id"] == corpus["corpus_id"])}
-    finished = [(m["created_at"], f) for f, m in present.items()]
-    if not finished:
-        raise WorkspaceError(
-            f"{workspace.path(EMBEDDINGS)}: expected finished embeddings, found none of the present corpus. "
-            "Run `python -m jobs.encode` first."
-        )
-    return max(finished)[1]
 
 
 def open_shard(

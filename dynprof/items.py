@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
+from dynprof.embedded import open_vectors
 from dynprof.embeddings import EMBEDDINGS, read_shard
 from dynprof.errors import WorkspaceError
 from dynprof.keys import hash_words, text_shards
-from dynprof.schema import ITEMS
+from dynprof.lineage import CorpusView, present_corpus
+from dynprof.segments import read_items
 from dynprof.workspace import Workspace
 
 __all__ = ["ItemCatalogue"]
@@ -46,22 +47,23 @@ class ItemCatalogue:
     sorted_rows: npt.NDArray[np.int64]
 
     @classmethod
-    def load(cls, workspace: Workspace, fingerprint: str) -> ItemCatalogue:
+    def load(cls, workspace: Workspace, fingerprint: str, view: CorpusView | None = None) -> ItemCatalogue:
         """Read the items of a corpus and their vectors.
 
         Args:
             workspace: Where.
             fingerprint: Of the encoder.
+            view: The corpus, as a snapshot has seen it; None for the present one.
 
         Raises:
             WorkspaceError: No finished corpus or embeddings, or an embedding shard is missing.
         """
-        workspace.require_manifest(CORPUS, made_by="ingest")
-        names = workspace.files(CORPUS, "items", suffix=".parquet")
-        tables = [workspace.read_parquet(CORPUS, "items", name, columns=_COLUMNS) for name in names]
-        items = pa.concat_tables(tables) if tables else ITEMS.empty_table().select(_COLUMNS)
-        items = _first_of_each_text(items)
-        vectors, found = _find_vectors(workspace, fingerprint, items["text_hash"].combine_chunks())
+        view = view or present_corpus(workspace)
+        tables = [read_items(workspace, b, _COLUMNS, segments=view.segments) for b in range(view.n_buckets)]
+        items = _first_of_each_text(pa.concat_tables(tables))
+        hashes = items["text_hash"].combine_chunks()
+        vectors, found = _find_vectors(workspace, fingerprint, hashes)
+        found |= open_vectors(workspace, fingerprint, view).fill(hashes, vectors)
         if not found.all():
             items, vectors = items.filter(pa.array(found)), vectors[found]
         words = hash_words(items["text_hash"])

@@ -120,7 +120,12 @@ class NeighborIndex:
 
 
 def _is_stored(store: SnapshotStore, decay: Decay) -> bool:
-    """True when the tables hold this decay and nothing that looks like it: they name kind and half-life alone."""
+    """True when the tables hold this decay and nothing that looks like it: they name kind and half-life alone.
+
+    An update writes no table: every profile in it would be another one.
+    """
+    if len(store.layers) > 1:
+        return False
     alike = [d for d in store.spec.decays if (d.kind, d.half_life_s) == (decay.kind, decay.half_life_s)]
     return alike == [decay]
 

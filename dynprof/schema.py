@@ -12,8 +12,10 @@ __all__ = [
     "RAW_EVENTS",
     "RAW_ITEMS",
     "RAW_USERS",
+    "REVISED",
     "TIMESTAMP",
     "activity_schema",
+    "changes_schema",
     "embeddings_schema",
     "profiles_schema",
     "states_schema",
@@ -73,12 +75,15 @@ ITEMS = pa.schema(
         "item_id": pa.string(),
         "text": pa.string(),
         "text_hash": TEXT_HASH,
+        "text_source": pa.string(),
+        "text_at": TIMESTAMP,
         "language": pa.string(),
         "author_id": pa.string(),
         "created_at": TIMESTAMP,
         "n_events": pa.int64(),
     }
 )
+REVISED = EVENTS.append(pa.field("old_text_hash", TEXT_HASH))
 QUARANTINE = pa.schema(
     {"source": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string(), "raw": pa.string()}
 )
@@ -122,6 +127,12 @@ def states_schema(dim: int) -> pa.Schema:
             "square_masses": pa.list_(pa.float64()),
         }
     )
+
+
+def changes_schema(dim: int) -> pa.Schema:
+    """profiles/<snapshot>/changes.arrow, a record batch a user bucket"""
+    flags = [pa.field(name, pa.bool_()) for name in ("is_new", "replaces", "bio_known")]
+    return pa.schema([*states_schema(dim), *flags])
 
 
 def activity_schema(n_features: int) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
-from dynprof.keys import bucket_name, buckets, hash_words
+from dynprof.keys import buckets, hash_words
+from dynprof.segments import read_events
 from dynprof.workspace import Workspace
 
 __all__ = ["SeenTexts"]
@@ -34,12 +35,16 @@ class SeenTexts:
     Args:
         workspace: With a finished corpus.
         n_buckets: Number of user buckets.
+        segments: Of the corpus, as a snapshot has seen it.
         n_cached: Users to keep.
     """
 
-    def __init__(self, workspace: Workspace, n_buckets: int, *, n_cached: int = 1024) -> None:
+    def __init__(
+        self, workspace: Workspace, n_buckets: int, *, segments: Sequence[str] = (), n_cached: int = 1024
+    ) -> None:
         self._workspace = workspace
         self._n_buckets = n_buckets
+        self._segments = segments
         self._events = lru_cache(maxsize=n_cached)(self._read)
 
     def before(self, user_id: str, as_of_us: int) -> npt.NDArray[np.uint64]:
@@ -57,9 +62,7 @@ class SeenTexts:
 
     def _read(self, user_id: str) -> _Events:
         bucket = int(buckets(pa.array([user_id], pa.string()), self._n_buckets)[0])
-        parts = (CORPUS, "events", bucket_name(bucket))
-        if not self._workspace.exists(*parts):
-            return _Events(np.empty(0, np.int64), np.empty((0, 2), np.uint64))
-        mine = (pc.field("user_id") == user_id) & pc.field("text_hash").is_valid()
-        table = self._workspace.read_parquet(*parts, columns=["timestamp", "text_hash"], filters=mine)
+        columns = ["timestamp", "text_hash"]
+        table = read_events(self._workspace, bucket, columns, segments=self._segments, user_id=user_id)
+        table = table.filter(pc.is_valid(table["text_hash"]))
         return _Events(np.asarray(table["timestamp"].cast(pa.int64())), hash_words(table["text_hash"]).copy())

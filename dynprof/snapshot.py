@@ -19,6 +19,7 @@ from dynprof.corpus import CORPUS
 from dynprof.decay import PROFILE_KINDS, Decay
 from dynprof.duration import Duration
 from dynprof.errors import ConfigError, SnapshotNotFoundError
+from dynprof.lineage import present_corpus
 from dynprof.profile import MICROSECONDS
 from dynprof.workspace import Workspace
 
@@ -163,17 +164,19 @@ def format_time_us(at_us: int) -> str:
 
 
 def latest_snapshot(workspace: Workspace) -> str:
-    """Name of the finished snapshot of the present corpus with the latest `as_of`; of several, the one built last.
+    """Name of the finished snapshot with the latest `as_of`; of several, the one built last.
+
+    Of the present corpus, or of what it was before its last updates: a snapshot is served until the next one is there.
 
     Raises:
         SnapshotNotFoundError: There is none.
     """
     manifests = [(name, workspace.read_manifest(SNAPSHOTS, name)) for name in workspace.folders(SNAPSHOTS)]
-    corpus = workspace.read_manifest(CORPUS)
+    corpus = None if workspace.read_manifest(CORPUS) is None else present_corpus(workspace)
     finished = [
         (m["as_of_us"], m["created_at"], name)
         for name, m in manifests
-        if m is not None and (corpus is None or m["corpus_id"] == corpus["corpus_id"])
+        if m is not None and (corpus is None or corpus.at(m["corpus_id"]) >= 0)
     ]
     if not finished:
         raise SnapshotNotFoundError(

@@ -13,17 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
 from dynprof.errors import AsOfError, UnknownUserError, WorkspaceError
 from dynprof.keys import bucket_name, buckets
+from dynprof.layers import CHANGES, LayeredRows
+from dynprof.lineage import corpus_of
 from dynprof.profile import Profiles
 from dynprof.snapshot import SNAPSHOTS, format_time_us, latest_snapshot, read_spec
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
+from dynprof.state_rows import StateRows
 from dynprof.workspace import Workspace
 
-__all__ = ["LATEST", "Prior", "SnapshotStore", "StateRows", "UserProfile"]
+__all__ = ["LATEST", "Prior", "SnapshotStore", "UserProfile"]
 
 LATEST = "latest"
 """Stands for the finished snapshot with the latest `as_of`."""
@@ -61,39 +63,6 @@ class UserProfile:
         return "events" if self.mass > 0 else self.prior
 
 
-class StateRows:
-    """The users of one bucket, sorted by id, still on disk until a row is touched.
-
-    Args:
-        batches: Record batches of `states_schema`, users sorted across them.
-    """
-
-    def __init__(self, batches: list[pa.RecordBatch]) -> None:
-        self.batches = [b for b in batches if len(b)]
-        self.starts = [0, *accumulate(len(b) for b in self.batches)]
-        self._last_ids = [b["user_id"][-1].as_py() for b in self.batches]
-
-    def __len__(self) -> int:
-        return self.starts[-1]
-
-    def find(self, user_id: str) -> int | None:
-        """Row of a user by binary search, about 20 comparisons among a million; None where there is none.
-
-        Python compares code points, Arrow sorts by bytes of UTF-8: the same order.
-        """
-        which = bisect_left(self._last_ids, user_id)
-        if which == len(self.batches):
-            return None
-        ids = self.batches[which]["user_id"]
-        row = bisect_left(ids, user_id, key=pa.StringScalar.as_py)
-        return self.starts[which] + row if ids[row].as_py() == user_id else None
-
-    def slice(self, row: int) -> pa.RecordBatch:
-        """One user's row, without a copy."""
-        which = bisect_left(self.starts, row + 1) - 1
-        return self.batches[which].slice(row - self.starts[which], 1)
-
-
 class SnapshotStore:
     """All users of one snapshot. Safe to read from several threads.
 
@@ -114,9 +83,12 @@ class SnapshotStore:
         self.workspace = workspace
         self.name = latest_snapshot(workspace) if snapshot == LATEST else snapshot
         self.spec, self.manifest = read_spec(workspace, self.name)
-        self._check_corpus()
+        made_of = self.manifest["corpus_id"]
+        self.corpus = corpus_of(workspace, made_of, whose=(SNAPSHOTS, self.name), what="a snapshot")
         self.population = np.asarray(self.manifest["population_mean"], np.float32)
-        self._rows = [self._open_bucket(b) for b in range(self.manifest["n_buckets"])]
+        self._base, *layers = self.layers
+        opened = [self._open_layer(layer) for layer in layers]
+        self._rows = [self._open_bucket(b, opened) for b in range(self.manifest["n_buckets"])]
         self._starts = [0, *accumulate(len(rows) for rows in self._rows)]
         if self.n_users != self.manifest["n_users"]:
             raise WorkspaceError(
@@ -131,6 +103,11 @@ class SnapshotStore:
         return self._starts[-1]
 
     @property
+    def layers(self) -> list[str]:
+        """Names of the snapshots that this one is read from: the built one, then its updates, itself last."""
+        return list(self.manifest.get("layers", [self.name]))
+
+    @property
     def n_buckets(self) -> int:
         """Number of user buckets."""
         return len(self._rows)
@@ -142,7 +119,7 @@ class SnapshotStore:
         return max(built, key=built.count, default="30d")
 
     def number(self, user_id: str) -> int:
-        """A user's number, in [0, n_users): buckets in order, users sorted within each.
+        """A user's number, in [0, n_users): buckets in order, users sorted within each, those of updates behind.
 
         Raises:
             UnknownUserError: The snapshot has no such user.
@@ -194,8 +171,17 @@ class SnapshotStore:
     def profiles(self, decay: Decay, as_of_us: int) -> Iterator[Profiles]:
         """Read everybody's profile, a record batch at a time, users by number. Arguments as in `profile`."""
         for rows in self._rows:
-            for batch in rows.batches:
-                yield self._read(batch, self._states(batch), decay, as_of_us)
+            for batch in rows.read():
+                read = self._read(batch.rows, self._states(batch.rows), decay, as_of_us)
+                if batch.merged is not None:
+                    now = self._read(batch.merged, self._states(batch.merged), decay, as_of_us)
+                    for name in ("vectors", "mass", "n_effective", "error_bound"):
+                        getattr(read, name)[batch.changed] = getattr(now, name)
+                yield read
+
+    def knows(self, bucket: int, user_ids: pa.Array) -> npt.NDArray[np.bool_]:
+        """(n,) whether the snapshot has each of some users of one bucket."""
+        return self._rows[bucket].knows(user_ids)
 
     def bucket_sizes(self) -> list[int]:
         """Users of each bucket."""
@@ -212,21 +198,23 @@ class SnapshotStore:
         priors = priors_from_table(rows, self.population)
         return states.profile(decay, as_of_us, prior=priors, prior_weight=self.spec.prior_weight)
 
-    def _open_bucket(self, bucket: int) -> StateRows:
+    def _open_bucket(self, bucket: int, layers: list[pa.ipc.RecordBatchFileReader]) -> LayeredRows:
         """A bucket without users may have no file; the count of users tells when one is missing."""
-        parts = (SNAPSHOTS, self.name, "states", bucket_name(bucket, "arrow"))
-        if not self.workspace.exists(*parts):
-            return StateRows([])
-        reader = self.workspace.open_ipc(*parts)
-        return StateRows([reader.get_batch(i) for i in range(reader.num_record_batches)])
+        parts = (SNAPSHOTS, self._base, "states", bucket_name(bucket, "arrow"))
+        base = StateRows([])
+        if self.workspace.exists(*parts):
+            reader = self.workspace.open_ipc(*parts)
+            base = StateRows([reader.get_batch(i) for i in range(reader.num_record_batches)])
+        return LayeredRows(base, [layer.get_batch(bucket) for layer in layers], self.spec.bank, self.spec.dim)
 
-    def _check_corpus(self) -> None:
-        corpus = self.workspace.require_manifest(CORPUS, made_by="ingest")
-        if corpus["corpus_id"] != self.manifest["corpus_id"]:
+    def _open_layer(self, name: str) -> pa.ipc.RecordBatchFileReader:
+        try:
+            return self.workspace.open_ipc(SNAPSHOTS, name, CHANGES)
+        except FileNotFoundError as error:
             raise WorkspaceError(
-                f"{self.workspace.path(SNAPSHOTS, self.name)}: expected a snapshot of the workspace's corpus "
-                f"({corpus['corpus_id']}), found one of {self.manifest['corpus_id']}. Run `python -m jobs.build`."
-            )
+                f"{self.workspace.path(SNAPSHOTS, name, CHANGES)}: expected a layer of snapshot {self.name}, found no "
+                "file. It was removed; run `python -m jobs.build`, which needs no layers."
+            ) from error
 
 
 def _span(states: ProfileStates, as_of_us: int) -> tuple[int, int | None, int | None]:

@@ -40,6 +40,13 @@ class VectorChunk:
         hashes = pa.chunked_array([b["text_hash"] for b in batches])
         return cls(one_chunk(hashes), [matrix_of(b["vector"]) for b in batches])
 
+    @classmethod
+    def joined(cls, chunks: Sequence[VectorChunk]) -> VectorChunk:
+        """The rows of at least one chunk, one after the other. No vector is copied."""
+        if len(chunks) == 1:
+            return chunks[0]
+        return cls(pa.concat_arrays([c.hashes for c in chunks]), [piece for c in chunks for piece in c.pieces])
+
     def __len__(self) -> int:
         return len(self.hashes)
 

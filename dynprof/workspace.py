@@ -33,7 +33,7 @@ _IN_MEMORY_BYTES = 64 << 20  # of a file on its way to an object store; beyond t
 _UPLOAD_BYTES = 8 << 20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}-.+")
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the formats in docs/formats.md; a manifest of another version is refused."""
 
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, latest_fingerprint
-from dynprof.errors import ConfigError, FingerprintError
+from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
+from dynprof.errors import ConfigError
 from dynprof.keys import bucket_name
+from dynprof.lineage import present_corpus
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
@@ -79,15 +79,10 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
         WorkspaceError: No finished corpus or embeddings.
         FingerprintError: The embeddings are of another corpus.
     """
-    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
-    fingerprint = options.fingerprint or latest_fingerprint(workspace)
-    embeddings = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
-    if embeddings["corpus_id"] != corpus["corpus_id"]:
-        raise FingerprintError(
-            f"{workspace.path(EMBEDDINGS, fingerprint)}: expected embeddings of corpus {corpus['corpus_id']}, "
-            f"found those of {embeddings['corpus_id']}. "
-            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
-        )
+    view = present_corpus(workspace)
+    corpus = view.manifest
+    vectors = open_vectors(workspace, options.fingerprint or latest_fingerprint(workspace), view)
+    embeddings = vectors.manifest
     spec = snapshot_spec(options, corpus, embeddings)
     name = spec.name(corpus["corpus_id"])
     manifest = workspace.read_manifest(SNAPSHOTS, name)
@@ -99,13 +94,13 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     done = set(workspace.files(SNAPSHOTS, name, "states"))  # the last file that a bucket writes
     todo = [b for b in range(corpus["n_buckets"]) if bucket_name(b, "arrow") not in done]
     LOG.info("snapshot=%s buckets=%d done=%d", name, corpus["n_buckets"], len(done))
-    population = _population(workspace, spec, corpus, embeddings)
+    population = _population(spec, corpus, vectors)
     if todo:
         arguments = {
             "workspace_uri": workspace.uri,
             "snapshot": name,
             "spec": spec.to_json(),
-            "n_shards": embeddings["n_shards"],
+            "vectors": vectors,
             "population": population,
         }
         with ray_session():
@@ -117,17 +112,15 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     return {**described, "snapshot": name, "done_before": False}
 
 
-def _population(
-    workspace: Workspace, spec: SnapshotSpec, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]
-) -> list[float]:
+def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVectors) -> list[float]:
     """The mean vector of all events before `as_of`: the prior of users without a bio.
 
     The embeddings know it for a time after the last event. For an earlier one the events are gone through once more:
     what came later must not show.
     """
     if spec.as_of_us > (corpus["last_event_us"] or 0):
-        return list(embeddings["mean_vector"])
-    arguments = {"workspace_uri": workspace.uri, "spec": spec.to_json(), "n_shards": embeddings["n_shards"]}
+        return list(vectors.manifest["mean_vector"])
+    arguments = {"spec": spec.to_json(), "vectors": vectors}
     with ray_session():
         parts = parts_of(range(corpus["n_buckets"]))
         rows = collect(parts.map_batches(sum_one_bucket, batch_size=1, batch_format="numpy", fn_kwargs=arguments))

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dynprof.activity import activity_table
-from dynprof.bucket_vectors import BucketVectors
 from dynprof.build import BucketEvents, BuiltBucket, build_bucket, sum_of_events
-from dynprof.corpus import CORPUS
+from dynprof.embedded import CorpusVectors
 from dynprof.keys import bucket_name
 from dynprof.schema import profiles_schema, states_schema
+from dynprof.segments import iter_events, read_bios, read_events
 from dynprof.snapshot import SNAPSHOTS, SnapshotSpec
 from dynprof.workspace import Workspace
 
@@ -33,25 +33,25 @@ def build_one_bucket(
     workspace_uri: str,
     snapshot: str,
     spec: Mapping[str, Any],
-    n_shards: int,
+    vectors: CorpusVectors,
     population: Sequence[float],
 ) -> dict[str, Any]:
     """One bucket to its files, in passes of bounded size; returns its counts."""
     bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
     if meaning.activity:
         columns = ["user_id", "timestamp", "event_type"]
-        events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=columns)
+        events = read_events(workspace, bucket, columns, segments=vectors.segments)
         active = activity_table(events, meaning.as_of_us)
         workspace.write_parquet(active, SNAPSHOTS, snapshot, "activity", bucket_name(bucket))
-    vectors = BucketVectors(workspace, meaning.fingerprint, bucket, n_shards)
-    selected = _select(workspace, bucket, meaning, vectors)
+    mine = vectors.of_bucket(bucket)
+    selected = _select(vectors, bucket, meaning, mine.hashes)
     mean = np.asarray(population, np.float32)
     users_per_pass = _USERS_PER_PASS[workspace.is_local]
 
     def passes() -> Iterator[BuiltBucket]:
         for first in range(0, max(1, len(selected.user_ids)), users_per_pass):
             part = selected.between(first, first + users_per_pass)
-            yield build_bucket(part, vectors.chunks(), meaning, population=mean)
+            yield build_bucket(part, mine.chunks(), meaning, population=mean)
 
     counts = {"n_users": len(selected.user_ids), "n_events": len(selected.users)}
     write_bucket(workspace, snapshot, bucket, meaning.dim, passes(), counts)
@@ -82,19 +82,18 @@ def write_bucket(
     workspace.write_ipc(states(), states_schema(dim), *folder, "states", bucket_name(bucket, "arrow"), metadata=counts)
 
 
-def sum_one_bucket(
-    batch: dict[str, Any], *, workspace_uri: str, spec: Mapping[str, Any], n_shards: int
-) -> dict[str, Any]:
+def sum_one_bucket(batch: dict[str, Any], *, spec: Mapping[str, Any], vectors: CorpusVectors) -> dict[str, Any]:
     """The sum of the vectors of a bucket's events and their number: what the population's mean is made of."""
-    bucket, workspace, meaning = int(batch["part"][0]), Workspace(workspace_uri), SnapshotSpec.from_json(spec)
-    vectors = BucketVectors(workspace, meaning.fingerprint, bucket, n_shards)
-    selected = _select(workspace, bucket, meaning, vectors)
-    total = sum_of_events(selected, vectors.chunks(), meaning.dim)
+    bucket, meaning = int(batch["part"][0]), SnapshotSpec.from_json(spec)
+    mine = vectors.of_bucket(bucket)
+    selected = _select(vectors, bucket, meaning, mine.hashes)
+    total = sum_of_events(selected, mine.chunks(), meaning.dim)
     return {"bucket": [bucket], "n_events": [len(selected.users)], "vector_sum": total[None]}
 
 
-def _select(workspace: Workspace, bucket: int, meaning: SnapshotSpec, vectors: BucketVectors) -> BucketEvents:
+def _select(vectors: CorpusVectors, bucket: int, meaning: SnapshotSpec, known: pa.Array) -> BucketEvents:
+    workspace, segments = vectors.workspace, vectors.segments
     columns = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-    events = workspace.iter_parquet(CORPUS, "events", bucket_name(bucket), columns=columns, rows=_EVENTS_PER_READ)
-    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["user_id", "text_hash"])
-    return BucketEvents.select(events, bios, meaning, vectors.hashes)
+    events = iter_events(workspace, bucket, columns, rows=_EVENTS_PER_READ, segments=segments)
+    bios = read_bios(workspace, bucket, ["user_id", "text_hash"], segments=segments)
+    return BucketEvents.select(events, bios, meaning, known)

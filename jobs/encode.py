@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dynprof.corpus import CORPUS
+from dynprof.embedded import covers
 from dynprof.embeddings import EMBEDDINGS, write_shard
 from dynprof.encoders import EncoderIdentity, encoder_identity
 from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.lineage import CorpusView, present_corpus
 from dynprof.workspace import Workspace
 from jobs.actors import actor_plan
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
@@ -77,11 +78,12 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
         ModelNotFoundError: No weights.
         WorkspaceError: No finished corpus.
     """
-    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    view = present_corpus(workspace)
+    corpus = dict(view.manifest)
     identity = identify(options)
     folder = (EMBEDDINGS, identity.fingerprint)
     manifest = workspace.read_manifest(*folder)
-    if manifest is not None and manifest["corpus_id"] == corpus["corpus_id"]:
+    if manifest is not None and covers(workspace, identity.fingerprint, view):
         LOG.info("fingerprint=%s finished before, nothing to do", identity.fingerprint)
         return {**manifest, "done_before": True, "n_encoded_now": 0}
     workspace.remove(*folder, "manifest.json")
@@ -90,7 +92,7 @@ def encode(workspace: Workspace, options: EncodeOptions) -> dict[str, Any]:
     n_shards = next((m["n_shards"] for m in written.values()), _choose_shards(corpus, options.shard_texts))
     done = {m["shard"] for m in written.values() if m["corpus_id"] == corpus["corpus_id"]}
     LOG.info("fingerprint=%s shards=%d done=%d", identity.fingerprint, n_shards, len(done))
-    made = [] if len(done) == n_shards else _encode_shards(workspace, options, identity, corpus, n_shards, done)
+    made = [] if len(done) == n_shards else _encode_shards(workspace, options, identity, view, n_shards, done)
     totals = _finish_shards(workspace, identity, corpus, n_shards, {row["shard"] for row in made})
     described: dict[str, Any] = {
         "fingerprint": identity.fingerprint,
@@ -133,16 +135,14 @@ def _encode_shards(
     workspace: Workspace,
     options: EncodeOptions,
     identity: EncoderIdentity,
-    corpus: dict[str, Any],
+    view: CorpusView,
     n_shards: int,
     done: set[int],
 ) -> list[dict[str, Any]]:
+    reading = {"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done), "segments": view.segments}
     with ray_session():
-        texts = parts_of(range(corpus["n_buckets"])).map_batches(
-            texts_of_bucket,
-            batch_size=1,
-            batch_format="numpy",
-            fn_kwargs={"workspace_uri": workspace.uri, "n_shards": n_shards, "done": sorted(done)},
+        texts = parts_of(range(view.n_buckets)).map_batches(
+            texts_of_bucket, batch_size=1, batch_format="numpy", fn_kwargs=reading
         )
         pool, resources, threads = actor_plan(options.device, options.actors)
         return collect(
@@ -163,8 +163,8 @@ def _encode_shards(
                         "trust_remote_code": options.trust_remote_code,
                         "max_tokens_per_batch": options.batch_tokens or None,
                     },
-                    "corpus_id": corpus["corpus_id"],
-                    "n_buckets": corpus["n_buckets"],
+                    "corpus_id": view.corpus_id,
+                    "n_buckets": view.n_buckets,
                     "n_shards": n_shards,
                 },
                 **resources,
@@ -228,10 +228,15 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument("--revision", help="of a hub model")
     made.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
-    made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs --revision")
+    add_running_flags(made)
+    made.add_argument("--shard-texts", type=int, default=_TEXTS_PER_SHARD, help="texts a shard, the unit of recovery")
+
+
+def add_running_flags(made: argparse.ArgumentParser) -> None:
+    """Those that change no vector; `jobs.update`, which cannot choose an encoder, has them too."""
+    made.add_argument("--trust-remote-code", action="store_true", help="run the model's own code; needs its revision")
     made.add_argument("--device", default="auto", help="auto, cpu or cuda")
     made.add_argument("--encode-actors", type=int, default=0, help="0 chooses by the cluster")
-    made.add_argument("--shard-texts", type=int, default=_TEXTS_PER_SHARD, help="texts a shard, the unit of recovery")
     made.add_argument("--batch-tokens", type=int, default=0, help="tokens a batch; 0 chooses by device")
 
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
 from dynprof.embeddings import read_shard, write_shard
 from dynprof.encoders import load_encoder
 from dynprof.errors import FingerprintError
-from dynprof.keys import bucket_name, text_shards
+from dynprof.keys import text_shards
+from dynprof.segments import read_bios, read_events
 from dynprof.text import prepare_texts
 from dynprof.workspace import Workspace
 
 __all__ = ["ShardEncoder", "texts_of_bucket"]
 
 
-def texts_of_bucket(batch: dict[str, Any], *, workspace_uri: str, n_shards: int, done: list[int]) -> pa.Table:
+def texts_of_bucket(
+    batch: dict[str, Any], *, workspace_uri: str, n_shards: int, done: list[int], segments: Sequence[str] = ()
+) -> pa.Table:
     """The distinct texts that one user bucket needs, except those of finished shards."""
     bucket, workspace = int(batch["part"][0]), Workspace(workspace_uri)
-    events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket), columns=["text_hash", "text"])
-    bios = workspace.read_parquet(CORPUS, "users", bucket_name(bucket), columns=["text_hash", "bio"])
+    events = read_events(workspace, bucket, ["text_hash", "text"], segments=segments)
+    bios = read_bios(workspace, bucket, ["text_hash", "bio"], segments=segments)
     texts = pa.concat_tables([events, bios.rename_columns({"bio": "text"})])
     is_event = pa.array(np.arange(len(texts)) < len(events))
     texts = texts.append_column("n_events", is_event.cast(pa.int64())).filter(pc.field("text_hash").is_valid())

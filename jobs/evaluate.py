@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, latest_fingerprint
-from dynprof.errors import ConfigError, FingerprintError, WorkspaceError
+from dynprof.embedded import latest_fingerprint, open_vectors
+from dynprof.embeddings import EMBEDDINGS
+from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.evaluation import AUTO, Report, compare_methods, contest_methods, sample_size
 from dynprof.evaluation.loading import Question, load_plan
 from dynprof.evaluation.metrics import DEFAULT_METRICS, metric
 from dynprof.evaluation.storage import read_report, write_report
+from dynprof.lineage import present_corpus
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT, DEFAULT_TYPE_WEIGHTS, parse_decays, parse_type_weights
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, run, start_logging
@@ -85,27 +86,21 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
         WorkspaceError: No finished corpus or embeddings.
         FingerprintError: The embeddings are of another corpus.
     """
-    corpus = workspace.require_manifest(CORPUS, made_by="ingest")
+    corpus = present_corpus(workspace)
     question = _question(workspace, options)
-    embeddings = workspace.require_manifest(EMBEDDINGS, question.fingerprint, made_by="encode")
-    if embeddings["corpus_id"] != corpus["corpus_id"]:
-        raise FingerprintError(
-            f"{workspace.path(EMBEDDINGS, question.fingerprint)}: expected embeddings of corpus "
-            f"{corpus['corpus_id']}, found those of {embeddings['corpus_id']}. "
-            "Run `python -m jobs.encode` again: what it knows is not encoded twice."
-        )
-    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus["corpus_id"]}
+    vectors = open_vectors(workspace, question.fingerprint, corpus)
+    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus.corpus_id}
     name = _report_name(parameters)
     if (stored := read_report(workspace, name)) is not None:
         LOG.info("report=%s finished before, nothing to do", name)
         document, table = stored
         _show(table)
         return {**document, "report": name, "done_before": True}
-    plan = load_plan(workspace, question)
+    plan = load_plan(workspace, question, corpus)
     facts, scores = plan.facts(), []
     LOG.info("tests=%d eligible=%d items=%d users=%d", facts.n_tested, facts.n_eligible, facts.n_items, facts.n_users)
     if facts.n_tested:
-        ranks = rank_tests(workspace, question, plan, n_shards=embeddings["n_shards"], dim=embeddings["dim"])
+        ranks = rank_tests(vectors, question, plan)
         methods = contest_methods(question.decays)
         scores = compare_methods(ranks, plan.tests.users, methods, options.metrics, seed=options.seed)
     report = Report(parameters, options.metrics, facts, scores)

@@ -1,7 +1,8 @@
 """The ranks of all test events in three pipelines: no process ever holds the vectors of all texts.
 
 A task a user bucket poses the questions, since all that concerns a user lies in the user's bucket; a task a shard
-counts, for all questions, the candidates that its vectors put above and beside the target; the counts are added.
+counts, for all questions, the candidates that its vectors put above and beside the target; the counts are added. The
+shards are those of the base's embeddings and of every segment's.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
+from dynprof.embedded import CorpusVectors
 from dynprof.evaluation import Ranks, cut_rounds, rank_baselines, settle_ranks
 from dynprof.evaluation.loading import Plan, Question
 from dynprof.evaluation.ranking import Posed
 from dynprof.evaluation.shard_counts import split_texts
-from dynprof.workspace import Workspace
 from jobs.command import ray_session
 from jobs.evaluate_tasks import Round, count_part, pose_part, posed_from, ranks_from, sum_part
 from jobs.stages import parts_of
@@ -29,24 +30,23 @@ __all__ = ["rank_tests"]
 LOG = logging.getLogger("dynprof.evaluate")
 
 
-def rank_tests(workspace: Workspace, question: Question, plan: Plan, *, n_shards: int, dim: int) -> Ranks:
+def rank_tests(corpus: CorpusVectors, question: Question, plan: Plan) -> Ranks:
     """The ranks of at least one test event under all methods, decays first; whatever the order of the tasks.
 
     Args:
-        workspace: Where.
+        corpus: Where the vectors lie, of the corpus that the plan was made of.
         question: What is asked.
         plan: The tests.
-        n_shards: Of the embeddings.
-        dim: Of the vectors.
     """
+    dim = int(corpus.manifest["dim"])
     with ray_session():
         # A shard's texts are sent to its task alone.
-        texts = [ray.put(t) for t in split_texts(plan.names.text_hashes, n_shards)]
-        shared = {"workspace_uri": workspace.uri, "fingerprint": question.fingerprint, "texts": texts}
+        texts = [ray.put(t) for t in split_texts(corpus, plan.names.text_hashes)]
+        shared = {"workspace_uri": corpus.workspace.uri, "texts": texts}
         mean = _mean_before_window(plan, dim, shared)
         ours = []
         for rows in cut_rounds(len(plan.tests), len(question.decays), dim):
-            posed = _pose(workspace, question, plan, rows, mean, n_shards)
+            posed = _pose(corpus, question, plan, rows, mean)
             catalogue = plan.tests.catalogue[rows]
             ours.append(settle_ranks(posed, catalogue, _count(posed, catalogue, shared)))
             LOG.info("ranked=%d of=%d", rows.stop, len(plan.tests))
@@ -63,19 +63,12 @@ def _mean_before_window(plan: Plan, dim: int, shared: dict[str, Any]) -> npt.NDA
     return np.asarray(total / max(plan.n_early, 1), np.float32)
 
 
-def _pose(
-    workspace: Workspace,
-    question: Question,
-    plan: Plan,
-    rows: slice,
-    mean: npt.NDArray[np.float32],
-    n_shards: int,
-) -> Posed:
+def _pose(corpus: CorpusVectors, question: Question, plan: Plan, rows: slice, mean: npt.NDArray[np.float32]) -> Posed:
     starts = plan.names.bucket_starts
     tests = plan.tests.take(rows)
     buckets = np.searchsorted(starts, tests.positions, side="right") - 1
     part = Round(tests, buckets, starts, mean)
-    arguments = {"workspace_uri": workspace.uri, "question": question, "n_shards": n_shards, "part": [ray.put(part)]}
+    arguments = {"corpus": corpus, "question": question, "part": [ray.put(part)]}
     return posed_from(pa.concat_tables(_run(pose_part, np.unique(buckets).tolist(), arguments)))
 
 

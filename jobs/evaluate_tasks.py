@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
+from dynprof.embedded import CorpusVectors
 from dynprof.evaluation.bucket_tests import pose_bucket
 from dynprof.evaluation.loading import Question
 from dynprof.evaluation.protocol import TestEvents
@@ -43,19 +44,18 @@ class Round:
     mean: npt.NDArray[np.float32]
 
 
-def sum_part(batch: Batch, *, workspace_uri: str, fingerprint: str, texts: Refs, n_early: int) -> pa.Table:
+def sum_part(batch: Batch, *, workspace_uri: str, texts: Refs, n_early: int) -> pa.Table:
     """The sum of the vectors of a shard's early texts."""
-    shard = int(batch["part"][0])
-    total = sum_shard(Workspace(workspace_uri), fingerprint, shard, ray.get(texts[shard]), n_early)
+    total = sum_shard(Workspace(workspace_uri), ray.get(texts[int(batch["part"][0])]), n_early)
     return pa.table({"sum": _lists(total[None, :])})
 
 
-def pose_part(batch: Batch, *, workspace_uri: str, question: Question, n_shards: int, part: Refs) -> pa.Table:
+def pose_part(batch: Batch, *, corpus: CorpusVectors, question: Question, part: Refs) -> pa.Table:
     """The questions of a bucket's tests, as rows."""
     bucket, asked = int(batch["part"][0]), ray.get(part[0])
     rows = np.flatnonzero(asked.buckets == bucket)
     start = int(asked.bucket_starts[bucket])
-    posed = pose_bucket(Workspace(workspace_uri), question, bucket, n_shards, asked.tests.take(rows), start, asked.mean)
+    posed = pose_bucket(corpus, question, bucket, asked.tests.take(rows), start, asked.mean)
     return pa.table(
         {
             "row": rows,
@@ -78,11 +78,11 @@ def posed_from(table: pa.Table) -> Posed:
 
 
 def count_part(
-    batch: Batch, *, workspace_uri: str, fingerprint: str, texts: Refs, queries: Refs, catalogue: npt.NDArray[np.int64]
+    batch: Batch, *, workspace_uri: str, texts: Refs, queries: Refs, catalogue: npt.NDArray[np.int64]
 ) -> pa.Table:
     """The counts over a shard, a row a test event."""
-    shard, asked = int(batch["part"][0]), ray.get(queries[0])
-    counts = count_shard(Workspace(workspace_uri), fingerprint, shard, ray.get(texts[shard]), asked, catalogue)
+    mine, asked = ray.get(texts[int(batch["part"][0])]), ray.get(queries[0])
+    counts = count_shard(Workspace(workspace_uri), mine, asked, catalogue)
     return pa.table({"above": _lists(counts.above), "tied": _lists(counts.tied)})
 
 

@@ -32,7 +32,7 @@ from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.ingest_tasks import part_text, read_rows, write_bios, write_events, write_items
 from jobs.stages import collect, parts_of
 
-__all__ = ["IngestOptions", "ingest"]
+__all__ = ["TABLES", "IngestOptions", "ingest", "input_id", "plan_table"]
 
 LOG = logging.getLogger("dynprof.ingest")
 
@@ -76,15 +76,15 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
         InputFileError, MissingColumnError: The input cannot be read.
         WorkspaceError: The workspace holds a corpus of other input, or cannot be written.
     """
-    splits = {table: _plan(options, table) for table in TABLES}
-    input_id = _input_id(options, splits)
+    splits = {table: plan_table(options, table) for table in TABLES}
+    identity = input_id(options, splits)
     manifest = workspace.read_manifest(CORPUS)
     if manifest is not None:
-        if manifest["input_id"] == input_id:
+        if manifest["input_id"] == identity:
             LOG.info("corpus=%s finished before, nothing to do", manifest["corpus_id"])
             return {**manifest, "done_before": True}
         raise WorkspaceError(
-            f"{workspace.path(CORPUS)}: expected a corpus of this input ({input_id}), found one of other files or "
+            f"{workspace.path(CORPUS)}: expected a corpus of this input ({identity}), found one of other files or "
             f"flags ({manifest['input_id']}). Name another --workspace, or remove that folder to replace it."
         )
     n_buckets = options.n_buckets or _choose_buckets(splits)
@@ -92,7 +92,7 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
     with ray_session():
         counts = _write_corpus(workspace, options, splits, n_buckets)
     described: dict[str, Any] = {
-        "input_id": input_id,
+        "input_id": identity,
         "created_at": datetime.now(UTC).isoformat(),
         "n_buckets": n_buckets,
         "text_preparation": TEXT_PREPARATION,
@@ -104,13 +104,18 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
     return {**described, "done_before": False}
 
 
-def _plan(options: IngestOptions, table: TableName) -> list[Split]:
+def plan_table(options: IngestOptions, table: TableName) -> list[Split]:
+    """The splits of all files of a table.
+
+    Raises:
+        InputFileError: A file is not there or is of no known format.
+    """
     patterns = getattr(options, table)
     wanted = options.format if table == "events" else "auto"
     return plan_splits(patterns, format=wanted, table=table) if patterns else []
 
 
-def _input_id(options: IngestOptions, splits: Mapping[TableName, Sequence[Split]]) -> str:
+def input_id(options: IngestOptions, splits: Mapping[TableName, Sequence[Split]]) -> str:
     """Hash of what is read and how: files (path, size, time of change), columns, buckets."""
     changed = {path: _changed_at(path) for path in sorted({s.path for planned in splits.values() for s in planned})}
     meaning = {table: [asdict(s) for s in planned] for table, planned in splits.items()}
@@ -207,20 +212,27 @@ def _unshared(workspace: Workspace, table: str) -> WorkspaceError:
 
 def add_flags(made: argparse.ArgumentParser) -> None:
     """The flags that say what to read; `jobs.pipeline` has them too."""
-    made.add_argument("--events", nargs="+", required=True, metavar="FILE", help="files, folders or globs of events")
+    add_reading_flags(made, events_required=True)
+    made.add_argument("--buckets", type=int, default=0, help="number of user buckets; 0 chooses by size")
+
+
+def add_reading_flags(made: argparse.ArgumentParser, *, events_required: bool) -> None:
+    """Those of the files; `jobs.update`, where the buckets are given, has them too."""
+    files = "files, folders or globs of events"
+    made.add_argument("--events", nargs="+", required=events_required, default=[], metavar="FILE", help=files)
     made.add_argument("--users", nargs="+", default=[], metavar="FILE", help="bios")
     made.add_argument("--items", nargs="+", default=[], metavar="FILE", help="texts of items")
     made.add_argument("--columns", help="ours=yours,... for the events, such as user_id=author,text=content")
     made.add_argument("--user-columns", help="the same for the bios")
     made.add_argument("--item-columns", help="the same for the items")
     made.add_argument("--format", default="auto", help="auto, parquet, csv, jsonl, x-api-v2 or jetstream")
-    made.add_argument("--buckets", type=int, default=0, help="number of user buckets; 0 chooses by size")
 
 
 def options_from(args: argparse.Namespace) -> IngestOptions:
-    """The flags of `add_flags` as options."""
-    if args.buckets < 0:
-        raise ConfigError(f"--buckets: expected 0 or a number of buckets > 0, found {args.buckets}.")
+    """The flags of `add_flags`, or of `add_reading_flags`, as options."""
+    n_buckets = getattr(args, "buckets", 0)
+    if n_buckets < 0:
+        raise ConfigError(f"--buckets: expected 0 or a number of buckets > 0, found {n_buckets}.")
     return IngestOptions(
         tuple(args.events),
         tuple(args.users),
@@ -229,7 +241,7 @@ def options_from(args: argparse.Namespace) -> IngestOptions:
         parse_columns(args.user_columns),
         parse_columns(args.item_columns),
         args.format,
-        args.buckets,
+        n_buckets,
     )
 
 

@@ -28,14 +28,15 @@ def read_rows(
     n_buckets: int,
     now: float,
     columns: Mapping[str, Mapping[str, str]],
+    folder: str = CORPUS,
 ) -> Iterator[pa.Table]:
-    """One split to checked rows; what is rejected goes to the split's own quarantine file."""
+    """One split to checked rows; what is rejected goes to the split's own quarantine file below `folder`."""
     table, split = _part(batch["part"][0])
     workspace = Workspace(workspace_uri)
     counts = {"n_read": 0, "n_ignored": 0, "n_kept": 0}
     name = f"{table}-{split.index:05d}.parquet"
     with (
-        workspace.create(CORPUS, "quarantine", name) as sink,
+        workspace.create(folder, "quarantine", name) as sink,
         pq.ParquetWriter(sink, QUARANTINE, compression="zstd") as quarantine,
     ):
         for checked in read_split(split, table=table, columns=columns[table], now=now):

@@ -58,8 +58,8 @@ class Engine:
         name = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")["encoder"]
         opened = cls(
             store,
-            ItemCatalogue.load(workspace, fingerprint),
-            SeenTexts(workspace, store.n_buckets),
+            ItemCatalogue.load(workspace, fingerprint, store.corpus),
+            SeenTexts(workspace, store.n_buckets, segments=store.corpus.segments),
             NeighborIndex(store, cache_bytes=neighbor_cache_bytes),
             EncoderAnswer(name=name, fingerprint=fingerprint),
         )

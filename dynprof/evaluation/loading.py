@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.corpus import CORPUS
 from dynprof.decay import Decay
 from dynprof.evaluation.log import EVENT_COLUMNS, EventLog, EventNames, index_events
 from dynprof.evaluation.protocol import (
@@ -22,10 +22,12 @@ from dynprof.evaluation.protocol import (
     sample_size,
 )
 from dynprof.evaluation.report import Facts
-from dynprof.keys import bucket_name
+from dynprof.lineage import CorpusView, present_corpus
+from dynprof.segments import read_events
+from dynprof.vectors import one_chunk
 from dynprof.workspace import Workspace
 
-__all__ = ["Plan", "Question", "load_plan"]
+__all__ = ["Plan", "Question", "load_plan", "read_bucket"]
 
 
 @dataclass(frozen=True)
@@ -94,37 +96,57 @@ class Plan:
         )
 
 
-def load_plan(workspace: Workspace, question: Question) -> Plan:
-    """Read the corpus, bucket after bucket, and choose the test events.
+def load_plan(workspace: Workspace, question: Question, view: CorpusView | None = None) -> Plan:
+    """Read the corpus, bucket after bucket, base and segments put together, and choose the test events.
 
     Memory: 25 bytes an event and 24 a distinct text to keep, about three times that while the texts are numbered.
+
+    Args:
+        workspace: Where.
+        question: What is asked.
+        view: The corpus; None for the present one.
 
     Raises:
         WorkspaceError: No finished corpus.
         ConfigError: A share or sample size out of range.
     """
-    n_buckets = workspace.require_manifest(CORPUS, made_by="ingest")["n_buckets"]
-    tables = (workspace.read_parquet(CORPUS, "events", bucket_name(b), columns=EVENT_COLUMNS) for b in range(n_buckets))
+    view = view or present_corpus(workspace)
+    tables = (read_bucket(workspace, b, view.segments) for b in range(view.n_buckets))
     log, names = index_events(tables, question.type_weights)
     window = last_window(log, question.test_share)
     eligible = eligible_events(log, window, include_seen=question.include_seen)
     size = sample_size(question.max_events, log.n_items)
-    keys = _draw(workspace, names, eligible, question.seed) if 0 < size < len(eligible) else None
+    keys = _draw(workspace, view, names, eligible, question.seed) if 0 < size < len(eligible) else None
     tests = choose_tests(log, eligible, keys, max_events=size, include_seen=question.include_seen)
     return Plan(log, names, window, tests, len(eligible))
 
 
+def read_bucket(workspace: Workspace, bucket: int, segments: Sequence[str] = ()) -> pa.Table:
+    """`EVENT_COLUMNS` of a user bucket, by user, time and event id whatever part of the corpus a row stands in.
+
+    Args:
+        workspace: Where.
+        bucket: User bucket.
+        segments: Of the corpus, oldest first.
+    """
+    # The base lies in that order; what segments add is put there, and of equal times only the ids tell which is first.
+    columns = [*EVENT_COLUMNS, "event_id"] if segments else EVENT_COLUMNS
+    return read_events(workspace, bucket, columns, segments=segments).select(EVENT_COLUMNS)
+
+
 def _draw(
-    workspace: Workspace, names: EventNames, eligible: npt.NDArray[np.int64], seed: int
+    workspace: Workspace, view: CorpusView, names: EventNames, eligible: npt.NDArray[np.int64], seed: int
 ) -> npt.NDArray[np.uint64]:
     """The keys of the eligible events. Their ids are read for this alone: those of all events would be the largest
     column of the log.
     """
     keys = np.empty(len(eligible), np.uint64)
     bounds = np.searchsorted(eligible, names.bucket_starts)
+    ordered_by = ["user_id", "timestamp"] if view.segments else []
+    columns = [*ordered_by, "event_id", "text_hash"]
     for bucket in np.flatnonzero(np.diff(bounds)):
         mine = slice(bounds[bucket], bounds[bucket + 1])
-        table = workspace.read_parquet(CORPUS, "events", bucket_name(int(bucket)), columns=["event_id", "text_hash"])
-        ids = table.filter(pc.is_valid(table["text_hash"]))["event_id"].combine_chunks()
-        keys[mine] = draw_keys(ids.take(eligible[mine] - names.bucket_starts[bucket]), seed)
+        table = read_events(workspace, int(bucket), columns, segments=view.segments)
+        ids = table.filter(pc.is_valid(table["text_hash"]))["event_id"]
+        keys[mine] = draw_keys(one_chunk(ids).take(eligible[mine] - names.bucket_starts[bucket]), seed)
     return keys

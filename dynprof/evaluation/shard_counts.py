@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import EMBEDDINGS, open_shard, shard_name
 from dynprof.evaluation.item_vectors import ItemVectors, find_vectors
 from dynprof.evaluation.retrieval import Queries, Ranks, count_candidates
@@ -23,30 +24,43 @@ _VECTORS_AT_ONCE = 4_096
 
 @dataclass(frozen=True)
 class ShardTexts:
-    """The items whose vectors one shard has; a text that several user buckets need is there once.
+    """The items whose vectors are taken from one shard.
+
+    A text that several user buckets need is there once, and one that base and segments have is in one part's shard.
 
     Attributes:
+        folder: Of the shard, below `embeddings/`: the base's or a segment's.
+        shard: Its number there.
         items: (k,) int32 numbers, rising.
         hashes: (k,) 16 bytes each.
     """
 
+    folder: str
+    shard: int
     items: npt.NDArray[np.int32]
     hashes: pa.FixedSizeBinaryArray
 
 
-def split_texts(text_hashes: pa.FixedSizeBinaryArray, n_shards: int) -> Iterator[ShardTexts]:
-    """The texts of each shard in turn, from the hash of every item."""
-    shards = text_shards(text_hashes, n_shards)
-    order = np.argsort(shards.astype(np.uint16), kind="stable").astype(np.int32)
-    bounds = np.cumsum(np.bincount(shards, minlength=n_shards))
-    for start, stop in zip([0, *bounds], bounds, strict=False):
-        items = order[start:stop]
-        yield ShardTexts(items, text_hashes.take(pa.array(items)))
+def split_texts(corpus: CorpusVectors, text_hashes: pa.FixedSizeBinaryArray) -> Iterator[ShardTexts]:
+    """The texts of each shard of every part in turn, from the hash of every item. Each item is in one of them.
+
+    Args:
+        corpus: Where its vectors lie.
+        text_hashes: (n_items,) distinct.
+    """
+    place = corpus.locate(text_hashes)
+    for number, (folder, n_shards) in enumerate(corpus.folders):
+        mine = np.flatnonzero(place == number).astype(np.int32)
+        shards = text_shards(text_hashes.take(pa.array(mine)), n_shards)
+        order = np.argsort(shards.astype(np.uint16), kind="stable")
+        bounds = np.cumsum(np.bincount(shards, minlength=n_shards))
+        for shard, (start, stop) in enumerate(zip([0, *bounds], bounds, strict=False)):
+            items = mine[order[start:stop]]
+            if len(items):
+                yield ShardTexts(folder, shard, items, text_hashes.take(pa.array(items)))
 
 
-def sum_shard(
-    workspace: Workspace, fingerprint: str, shard: int, texts: ShardTexts, n_early: int
-) -> npt.NDArray[np.float64]:
+def sum_shard(workspace: Workspace, texts: ShardTexts, n_early: int) -> npt.NDArray[np.float64]:
     """(dim,) sum of the vectors of items 0 to n_early - 1.
 
     Exact: fp16 numbers up to 1 are multiples of 2^-24, of which float64 adds half a billion without rounding. So the
@@ -55,7 +69,7 @@ def sum_shard(
     Raises:
         WorkspaceError: The shard is missing, or a text has no vector.
     """
-    vectors = _vectors(workspace, fingerprint, shard, texts)
+    vectors = _vectors(workspace, texts)
     stop = int(np.searchsorted(texts.items, n_early))
     blocks = (slice(start, min(start + _VECTORS_AT_ONCE, stop)) for start in range(0, stop, _VECTORS_AT_ONCE))
     dim = vectors.chunk.pieces[0].shape[1]
@@ -64,8 +78,6 @@ def sum_shard(
 
 def count_shard(
     workspace: Workspace,
-    fingerprint: str,
-    shard: int,
     texts: ShardTexts,
     queries: Queries,
     catalogue: npt.NDArray[np.int64],
@@ -76,8 +88,6 @@ def count_shard(
 
     Args:
         workspace: Where.
-        fingerprint: Of the encoder.
-        shard: Number of the shard.
         texts: From `split_texts`.
         queries: (n, m) in order of time.
         catalogue: (n,) of each test.
@@ -85,10 +95,10 @@ def count_shard(
     Raises:
         WorkspaceError: The shard is missing, or a text has no vector.
     """
-    return count_candidates(queries, catalogue, texts.items, _vectors(workspace, fingerprint, shard, texts))
+    return count_candidates(queries, catalogue, texts.items, _vectors(workspace, texts))
 
 
-def _vectors(workspace: Workspace, fingerprint: str, shard: int, texts: ShardTexts) -> ItemVectors:
-    reader = open_shard(workspace, fingerprint, shard)
+def _vectors(workspace: Workspace, texts: ShardTexts) -> ItemVectors:
+    reader = open_shard(workspace, texts.folder, texts.shard)
     chunk = VectorChunk.of([reader.get_batch(b) for b in range(reader.num_record_batches)])
-    return find_vectors(chunk, texts.hashes, where=workspace.path(EMBEDDINGS, fingerprint, shard_name(shard)))
+    return find_vectors(chunk, texts.hashes, where=workspace.path(EMBEDDINGS, texts.folder, shard_name(texts.shard)))

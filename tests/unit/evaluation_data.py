@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.decay import Decay
+from dynprof.embedded import open_vectors
 from dynprof.embeddings import write_shard
 from dynprof.evaluation import (
     EventLog,
@@ -32,6 +33,7 @@ from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import Plan, Question
 from dynprof.evaluation.shard_counts import count_shard, split_texts, sum_shard
 from dynprof.keys import buckets, text_shards
+from dynprof.lineage import present_corpus
 from dynprof.schema import BIOS, EVENTS
 from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
@@ -147,21 +149,19 @@ def ask(
 
 def rank_workspace(workspace: Workspace, question: Question, plan: Plan) -> Ranks:
     """What `jobs.evaluate_ranking` does with Ray, shard after shard and bucket after bucket, last ones first."""
-    manifest = workspace.read_manifest("embeddings", question.fingerprint)
-    n_shards, dim = manifest["n_shards"], manifest["dim"]
-    place = (workspace, question.fingerprint)
-    texts = list(enumerate(split_texts(plan.names.text_hashes, n_shards)))[::-1]
-    total = sum(sum_shard(*place, s, t, plan.n_early) for s, t in texts)
+    corpus = open_vectors(workspace, question.fingerprint, present_corpus(workspace))
+    texts = list(split_texts(corpus, plan.names.text_hashes))[::-1]
+    total = sum(sum_shard(workspace, t, plan.n_early) for t in texts)
     mean = np.asarray(total / max(plan.n_early, 1), np.float32)
     found = []
-    for rows in cut_rounds(len(plan.tests), len(question.decays), dim):
+    for rows in cut_rounds(len(plan.tests), len(question.decays), corpus.manifest["dim"]):
         tests, starts = plan.tests.take(rows), plan.names.bucket_starts
         above, tied = (np.zeros((len(tests), len(question.decays)), np.int64) for _ in range(2))
         for bucket in range(len(starts) - 1)[::-1]:
             mine = np.flatnonzero((tests.positions >= starts[bucket]) & (tests.positions < starts[bucket + 1]))
             part = tests.take(mine)
-            posed = pose_bucket(workspace, question, bucket, n_shards, part, int(starts[bucket]), mean)
-            counts = [count_shard(*place, s, t, posed.queries, part.catalogue) for s, t in texts]
+            posed = pose_bucket(corpus, question, bucket, part, int(starts[bucket]), mean)
+            counts = [count_shard(workspace, t, posed.queries, part.catalogue) for t in texts]
             zero = Ranks.zeros(posed.queries.scores.shape)
             ranks = settle_ranks(posed, part.catalogue, sum(counts, zero))
             above[mine], tied[mine] = ranks.above, ranks.tied

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynprof.bucket_vectors import BucketVectors
+from dynprof.embedded import latest_fingerprint
 from dynprof.embeddings import (
     EMBEDDINGS,
-    latest_fingerprint,
     load_vectors,
     read_shard,
     shard_name,

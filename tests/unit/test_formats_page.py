@@ -16,12 +16,14 @@ PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="u
 DIM = 7  # stands for [dim] on the page; no other size of the schemas is 7
 STORED = {
     "corpus/events": schema.EVENTS,
+    "corpus/segments/<segment>/revised": schema.REVISED,
     "corpus/users": schema.BIOS,
     "corpus/items": schema.ITEMS,
     "corpus/quarantine": schema.QUARANTINE,
     "embeddings/<fingerprint>/shard-*.arrow": schema.embeddings_schema(DIM),
     "profiles/<snapshot>/profiles": schema.profiles_schema(DIM),
     "profiles/<snapshot>/states": schema.states_schema(DIM),
+    "profiles/<snapshot>/changes": schema.changes_schema(DIM),
     "profiles/<snapshot>/activity": schema.activity_schema(DIM),
 }
 ARROW_NAMES = {"float16": "halffloat", "float32": "float", "float64": "double"}

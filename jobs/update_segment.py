@@ -1,0 +1,79 @@
+"""New files to a segment of the corpus: the first stage of `jobs.update`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import ray
+
+from dynprof import __version__
+from dynprof.corpus import CORPUS
+from dynprof.lineage import SEGMENTS, present_corpus, segment_folder
+from dynprof.workspace import Workspace
+from jobs.command import ray_session
+from jobs.ingest import TABLES, IngestOptions, input_id, plan_table
+from jobs.update_tasks import find_known, read_part, settle
+
+__all__ = ["read_segment_of"]
+
+LOG = logging.getLogger("dynprof.update")
+
+_LOOKUPS = 16
+"""Tasks that look new rows up in the corpus."""
+
+
+def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, Any]:
+    """Settle what is new as a segment.
+
+    Returns:
+        Its manifest; {} where these files are a segment already. Where they say nothing new, no segment is written, and
+        only counts come back.
+
+    Raises:
+        InputFileError, MissingColumnError: The input cannot be read.
+        WorkspaceError: No finished corpus.
+    """
+    view = present_corpus(workspace)
+    splits = {table: plan_table(reading, table) for table in TABLES}
+    identity = input_id(reading, splits)
+    read_before = [name for name in view.segments if name.endswith(identity)]
+    if read_before:
+        LOG.info("segment=%s finished before", read_before[0])
+        return {}
+    for name in workspace.folders(CORPUS, SEGMENTS):
+        if name not in view.segments:
+            workspace.remove(segment_folder(name))
+    name = f"{len(view.segments) + 1:05d}-{identity}"
+    shared = {"workspace_uri": workspace.uri, "n_buckets": view.n_buckets, "now": time.time()}
+    columns = {"events": reading.columns, "users": reading.user_columns, "items": reading.item_columns}
+    arguments = {**shared, "columns": columns, "folder": segment_folder(name)}
+    with ray_session():
+        read, look_up = ray.remote(read_part), ray.remote(find_known)
+        parts = [read.remote(table, split, arguments) for table, planned in splits.items() for split in planned]
+        groups = np.array_split(np.arange(view.n_buckets), min(_LOOKUPS, view.n_buckets))
+        common = (view.segments, view.n_buckets)
+        known = [look_up.remote(workspace.uri, group.tolist(), *common, *parts) for group in groups]
+        settling = (workspace.uri, name, view.corpus_id, *common, len(known))
+        counts = ray.get(ray.remote(settle).remote(*settling, *known, *parts))
+    quarantines = workspace.files(segment_folder(name), "quarantine")
+    rejected = [workspace.parquet_metadata(segment_folder(name), "quarantine", file) for file in quarantines]
+    described: dict[str, Any] = {
+        **counts,
+        "input_id": identity,
+        "parent_corpus_id": view.corpus_id,
+        "created_at": datetime.now(UTC).isoformat(),
+        "dynprof_version": __version__,
+        "inputs": {table: sorted({s.path for s in planned}) for table, planned in splits.items()},
+        "n_rows_read": sum(r["n_read"] for r in rejected if r["table"] == "events"),
+        "n_ignored": sum(r["n_ignored"] for r in rejected),
+        "n_quarantined": sum(r["n_rows"] for r in rejected),
+    }
+    if "corpus_id" in counts:
+        workspace.write_manifest(described, segment_folder(name))
+    else:
+        workspace.remove(segment_folder(name))
+    return described

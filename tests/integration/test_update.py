@@ -119,13 +119,13 @@ def test_updates_one_after_another_answer_as_one_build_of_everything(
 def test_the_evaluation_of_an_updated_corpus_gives_the_table_of_one_build_of_everything(
     copy: Path, pieces: Path, built: Workspace
 ) -> None:
-    alone = evaluate(Workspace(copy), EvaluateOptions(max_events=200))
+    alone = evaluate(Workspace(copy), EvaluateOptions(max_events=30))
     for piece in (1, 2):
         run(copy, *files_of(pieces, piece))
-    for options in (EvaluateOptions(max_events=200), EvaluateOptions(max_events=0, include_seen=True)):
+    for options in (EvaluateOptions(max_events=30), EvaluateOptions(max_events=0, include_seen=True)):
         updated, whole = (evaluate(workspace, options) for workspace in (Workspace(copy), built))
         assert updated["facts"] == whole["facts"] != alone["facts"]
-        assert updated["facts"]["n_tested"] >= 200
+        assert updated["facts"]["n_tested"] > 20
         assert updated["methods"] == whole["methods"] != alone["methods"]
 
 

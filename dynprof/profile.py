@@ -75,8 +75,9 @@ def shrink(
     n_effective = np.divide(mass**2, square_mass, out=np.zeros_like(mass), where=square_mass > 0)
     # |p' - p| <= (|sums' - sums| + |p| |mass' - mass|) / (mass' + kappa). The true p lies in the unit ball, so pulling
     # p' back into it only brings the two closer, and they are at most 2 apart.
-    if sum_error.any() or faint.any():
-        vectors /= np.maximum(1.0, np.linalg.norm(vectors, axis=-1, keepdims=True))
+    inexact = (sum_error > 0) | faint  # the others are left alone, whoever is read beside them
+    if inexact.any():
+        vectors[inexact] /= np.maximum(1.0, np.linalg.norm(vectors[inexact], axis=-1, keepdims=True))
     bound = np.where(sum_error > 0, 2.0, 0.0)
     np.divide(2 * sum_error, total, out=bound, where=(sum_error > 0) & (total > 0))
     return Profiles(vectors, mass, n_effective, np.minimum(bound, 2.0))

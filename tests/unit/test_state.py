@@ -284,3 +284,15 @@ def test_a_heavy_user_cannot_be_read_before_the_last_event():
 def test_a_bank_needs_rising_finite_half_lives(half_lives):
     with pytest.raises(ConfigError, match="half_lives_s"):
         Bank(half_lives)
+
+
+def test_a_light_user_is_read_alike_alone_and_beside_a_heavy_one():
+    vectors = np.tile(np.array([[0.6, 0.8001]], np.float16), (61, 1))  # rounded, a little longer than 1
+    users = np.array([0] + [1] * 60)
+    at_us = np.arange(61, dtype=np.int64) * 1_000_000
+    both = ProfileStates.from_events(users, at_us, np.ones(61), vectors, 2)
+    alone = ProfileStates.from_events(users[:1], at_us[:1], np.ones(1), vectors[:1], 1)
+    assert both.heavy.tolist() == [1]
+    read = [states.profile(Decay("static"), 10**9).vectors[0] for states in (both, alone)]
+    np.testing.assert_array_equal(*read)
+    assert np.linalg.norm(read[0]) > 1

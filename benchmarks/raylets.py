@@ -22,7 +22,7 @@ __all__ = ["Raylets", "kill", "processes_below", "wait_until"]
 
 _ROOT = Path(__file__).parents[1]
 _OBJECT_STORE_BYTES = 128 << 20
-# A lost node is noticed within 2 seconds, not within 15 to 30: these tests wait for it again and again.
+# Ray asks its nodes more often than by default whether they live: these runs wait for the answer again and again.
 _HEALTH = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000"}
 _HEALTH |= {"RAY_health_check_failure_threshold": "3", "RAY_health_check_initial_delay_ms": "2000"}
 _RESTING = re.compile(r"^ray::(?:IDLE|DashboardAgent|RuntimeEnvAgent)")

@@ -37,7 +37,7 @@ TRANSIENT = (
 
 _ATTEMPTS = 10
 _WAIT_S = 0.025  # doubled with every attempt, as the SDK does: half a minute until a request is given up
-_OVERFLOW = "Failed to flush response stream"  # Arrow, of an answer longer than the bytes it asked for: an error's text
+_OVERFLOW = "Failed to flush response stream"  # Arrow, when a read of few bytes is answered with an error; not repeated
 _CONNECT_S, _SILENCE_S = 5.0, 30.0  # the SDK's 1 and 3 are too short for a busy store
 _S3_TEXTS = ("region", "scheme", "endpoint_override", "tls_ca_file_path")
 _S3_FLAGS = (
@@ -170,7 +170,7 @@ def _s3(text: str, parts: SplitResult) -> pafs.S3FileSystem:
 def _s3_filesystem(given: tuple[tuple[str, str], ...]) -> pafs.S3FileSystem:
     options = {name: value == "true" if name in _S3_FLAGS else value for name, value in given}
     return pafs.S3FileSystem(
-        # Not the "standard" strategy: it stops repeating once a sixth of all requests fail.
+        # Not the "standard" one: its budget of repetitions ran out when many requests failed (docs/log.md).
         retry_strategy=pafs.AwsDefaultS3RetryStrategy(max_attempts=_attempts()),
         connect_timeout=_CONNECT_S,
         request_timeout=_SILENCE_S,

@@ -96,7 +96,7 @@ def floor_formats(batch: dict[str, Any], *, uri: str) -> dict[str, Any]:
         _written(ids[first : first + 1_024], edges[first : first + 1_025], vectors, dim)
         for first in range(0, len(ids), 1_024)
     )
-    write_bucket(workspace, "floor", bucket, dim, passes, {})
+    write_bucket(workspace, "floor", bucket, dim, passes)
     return {"bucket": [bucket]}
 
 

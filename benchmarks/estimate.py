@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 
 from dynprof.bank import DEFAULT_BANK
+from dynprof.bucket_vectors import SHARDS_AT_ONCE
 from dynprof.decay import PROFILE_KINDS
 from dynprof.world.measured import ACTIVITY_SIGMA, REPEAT_SHARE
 from jobs import build_tasks, encode, ingest
@@ -146,8 +147,10 @@ class Size:
     @property
     def reads(self) -> int:
         """Of the build: a bucket opens every shard for its hashes, and once more for each pass over its users."""
-        passes = math.ceil(self.users / self.buckets / build_tasks._USERS_PER_PASS[False])
-        return self.buckets * self.shards * (1 + passes)
+        per_bucket = 1 / self.buckets
+        by_users = math.ceil(self.users * per_bucket / build_tasks._USERS_PER_PASS[False])
+        by_events = math.ceil(self.scale.events * per_bucket / build_tasks._EVENTS_PER_READ[False])
+        return self.buckets * self.shards * (1 + max(by_users, by_events))
 
     @property
     def ingest_task_bytes(self) -> float:
@@ -161,8 +164,8 @@ class Size:
 
     @property
     def build_task_bytes(self) -> float:
-        """A gibibyte for the sums of 16,384 users (measured), and the columns of a bucket's events."""
-        return 2**30 + self.scale.events / self.buckets * 110
+        """A gibibyte for the sums of 16,384 users (measured), and the columns of the events of one read."""
+        return 2**30 + min(self.scale.events / self.buckets, build_tasks._EVENTS_PER_READ[False]) * 110
 
     @property
     def evaluate_bytes(self) -> float:
@@ -196,8 +199,8 @@ class Size:
 
     @property
     def build_wait_h(self) -> float:
-        """Waiting for object storage: a task reads one file after another."""
-        return self._cpu_h(self.reads * self.given.read_s)
+        """Waiting for object storage: a task reads so many files together, one batch of them after another."""
+        return self._cpu_h(self.reads / SHARDS_AT_ONCE * self.given.read_s)
 
     @property
     def driver_wait_h(self) -> float:

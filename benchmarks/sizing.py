@@ -53,7 +53,11 @@ _COSTS: tuple[Row, ...] = (
     ("ingest", "events / 10,397 / processors", lambda s: _hours(s.ingest_h)),
     ("encode", "texts x 0.74 GFLOP / (121 TFLOP/s x 0.25) / GPUs", lambda s: _hours(s.encode_h)),
     ("build, computing", "events / 71,000 / processors", lambda s: _hours(s.build_h)),
-    ("build, waiting for object storage", "reads, below, x 0.1 s / processors", lambda s: _hours(s.build_wait_h)),
+    (
+        "build, waiting for object storage",
+        "reads, below, x 0.1 s / 16 at once / processors",
+        lambda s: _hours(s.build_wait_h),
+    ),
     ("driver, waiting for object storage", "(2 x shards + buckets) x 0.1 s", lambda s: _hours(s.driver_wait_h)),
     ("from start to end", "sum, and twice 0.4 h for nodes to start", lambda s: _hours(s.total_h)),
     ("CPU workers, USD", "nodes x (ingest + build + 0.4 h) x 0.33", lambda s: _usd(s.cpu_usd)),
@@ -66,7 +70,11 @@ _COSTS: tuple[Row, ...] = (
 _LIMITS: tuple[Row, ...] = (
     ("user buckets", "events x 218 / 16 MiB, 8 to 1,024", lambda s: _count(s.buckets)),
     ("text shards", "events / 8,192, at most 2,048", lambda s: _count(s.shards)),
-    ("reads of the build", "buckets x shards x (1 + passes of 16,384 users)", lambda s: _count(s.reads)),
+    (
+        "reads of the build",
+        "buckets x shards x (1 + passes of 16,384 users or 1,048,576 events)",
+        lambda s: _count(s.reads),
+    ),
     ("memory, ingest task", "3 x events / buckets x 218", lambda s: _bytes(s.ingest_task_bytes)),
     ("memory, encoding actor", "texts / shards x (141 + 6 x dim)", lambda s: _bytes(s.encode_task_bytes)),
     ("memory, build task", "1 GiB + events / buckets x 110", lambda s: _bytes(s.build_task_bytes)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 
 import pyarrow as pa
 
@@ -12,7 +13,10 @@ from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import one_chunk
 from dynprof.workspace import Workspace
 
-__all__ = ["BucketVectors"]
+__all__ = ["SHARDS_AT_ONCE", "BucketVectors"]
+
+SHARDS_AT_ONCE = 16
+"""Read together from object storage, where a read is mostly waiting."""
 
 
 class BucketVectors:
@@ -66,6 +70,14 @@ class BucketVectors:
         return VectorChunk.of(list(self._batches()))
 
     def _batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
-        for shard in range(self._n_shards):
-            reader = open_shard(self._workspace, self._fingerprint, shard, columns=columns)
-            yield reader.get_batch(self._bucket)
+        """The bucket's batch of every shard; from object storage so many fetched together."""
+        if self._workspace.is_local:
+            yield from (self._batch(shard, columns) for shard in range(self._n_shards))
+            return
+        with ThreadPoolExecutor(SHARDS_AT_ONCE) as fetching:
+            for first in range(0, self._n_shards, SHARDS_AT_ONCE):
+                shards = range(first, min(first + SHARDS_AT_ONCE, self._n_shards))
+                yield from fetching.map(partial(self._batch, columns=columns), shards)
+
+    def _batch(self, shard: int, columns: Sequence[str]) -> pa.RecordBatch:
+        return open_shard(self._workspace, self._fingerprint, shard, columns=columns).get_batch(self._bucket)

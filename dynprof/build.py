@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,10 +18,11 @@ from dynprof.snapshot import SnapshotSpec
 from dynprof.state import ProfileStates
 from dynprof.state_io import states_to_batch
 from dynprof.sums import weighted_sums
-from dynprof.vector_chunk import VectorChunk, find_hashes
+from dynprof.user_runs import UserRun
+from dynprof.vector_chunk import TextVectors, VectorChunk, find_hashes
 from dynprof.vectors import one_chunk, vector_array
 
-__all__ = ["BucketEvents", "BuiltBucket", "build_bucket", "sum_of_events"]
+__all__ = ["BucketEvents", "BuiltBucket", "Totals", "build_bucket", "build_runs"]
 
 FloatArray = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int64, np.float64)
@@ -128,6 +129,40 @@ class BuiltBucket:
     states: pa.RecordBatch
 
 
+def build_runs(
+    runs: Iterable[UserRun],
+    vectors: TextVectors,
+    spec: SnapshotSpec,
+    *,
+    population: npt.NDArray[np.float32],
+    users_at_once: int,
+) -> Iterator[BuiltBucket]:
+    """Profiles and states of a bucket, some users after the others.
+
+    Memory is bounded by `users_at_once` and by the events of one run: those of a user who takes several are added up.
+
+    Args:
+        runs: The bucket, from `runs_of_users`.
+        vectors: Of all its texts.
+        spec: What the profiles mean.
+        population: (dim,) prior of users without a bio.
+        users_at_once: Most users of a part.
+    """
+    heavy: Totals | None = None
+    for run in runs:
+        selected = BucketEvents.select([run.events], run.bios, spec, vectors.hashes)
+        if (run.goes_on or heavy) and len(selected.user_ids):
+            heavy = heavy or Totals(selected.user_ids, spec)
+            heavy.add(selected, vectors.chunks())
+        if heavy and not run.goes_on:
+            yield heavy.built(population)
+            heavy = None
+        elif not run.goes_on:
+            for first in range(0, len(selected.user_ids), users_at_once):
+                part = selected.between(first, first + users_at_once)
+                yield build_bucket(part, vectors.chunks(), spec, population=population)
+
+
 def build_bucket(
     events: BucketEvents,
     chunks: Iterable[tuple[int, VectorChunk]],
@@ -146,29 +181,35 @@ def build_bucket(
         spec: What the profiles mean.
         population: (dim,) prior of users without a bio.
     """
-    n_users = len(events.user_ids)
-    totals = _Totals(n_users, spec)
-    priors, has_prior = np.zeros((n_users, spec.dim), np.float16), np.zeros(n_users, np.bool_)
-    for first_row, chunk in chunks:
-        totals.add(events, first_row, chunk)
-        bios = _within(events.bio_rows, first_row, chunk)
-        with_bio = events.bio_users[bios]
-        priors[with_bio], has_prior[with_bio] = chunk.take(events.bio_rows[bios] - first_row), True
-    prior = np.where(has_prior[:, None], priors, population)
-    profiles = _profiles_table(events.user_ids, totals, prior)
-    return BuiltBucket(profiles, states_to_batch(totals.states, events.user_ids, priors, has_prior))
+    totals = Totals(events.user_ids, spec)
+    totals.add(events, chunks)
+    return totals.built(population)
 
 
-class _Totals:
-    """What is known of the users of a bucket so far."""
+class Totals:
+    """What is known so far of some users, in order of their ids."""
 
-    def __init__(self, n_users: int, spec: SnapshotSpec) -> None:
-        self.n_users, self.spec = n_users, spec
+    def __init__(self, user_ids: pa.Array, spec: SnapshotSpec) -> None:
+        self.user_ids, self.n_users, self.spec = user_ids, len(user_ids), spec
         self.sums = np.zeros((0, len(spec.decays), spec.dim), np.float32)  # of all users from the first event on
-        self.masses = np.zeros((2, n_users, len(spec.decays)))  # sum |w| and sum w^2
-        self.states = ProfileStates.empty(n_users, spec.dim, bank=spec.bank)
+        self.masses = np.zeros((2, self.n_users, len(spec.decays)))  # sum |w| and sum w^2
+        self.states = ProfileStates.empty(self.n_users, spec.dim, bank=spec.bank)
+        self.priors, self.has_prior = np.zeros((self.n_users, spec.dim), np.float16), np.zeros(self.n_users, np.bool_)
 
-    def add(self, events: BucketEvents, first_row: int, chunk: VectorChunk) -> None:
+    def add(self, events: BucketEvents, chunks: Iterable[tuple[int, VectorChunk]]) -> None:
+        """Add events of these users, and bios, from all vectors of the bucket."""
+        for first_row, chunk in chunks:
+            self._add(events, first_row, chunk)
+            bios = _within(events.bio_rows, first_row, chunk)
+            users = events.bio_users[bios]
+            self.priors[users], self.has_prior[users] = chunk.take(events.bio_rows[bios] - first_row), True
+
+    def built(self, population: npt.NDArray[np.float32]) -> BuiltBucket:
+        """The tables; `population` as in `build_bucket`."""
+        profiles = _profiles_table(self, np.where(self.has_prior[:, None], self.priors, population))
+        return BuiltBucket(profiles, states_to_batch(self.states, self.user_ids, self.priors, self.has_prior))
+
+    def _add(self, events: BucketEvents, first_row: int, chunk: VectorChunk) -> None:
         """Add the events whose vectors are in a chunk; a slice at a time, for bounded memory."""
         mine = _within(events.rows, first_row, chunk)
         for start in range(0, len(mine), _EVENTS_AT_ONCE):
@@ -186,16 +227,7 @@ class _Totals:
         return np.stack([masses_by_user(users, w, self.n_users) for w in weights.T], axis=1)
 
 
-def sum_of_events(events: BucketEvents, chunks: Iterable[tuple[int, VectorChunk]], dim: int) -> npt.NDArray[np.float64]:
-    """(dim,) sum of the vectors of all events, unweighted: what the population's mean is made of."""
-    total = np.zeros(dim)
-    for first_row, chunk in chunks:
-        rows = events.rows[_within(events.rows, first_row, chunk)] - first_row
-        total += chunk.weighted_sum(np.bincount(rows, minlength=len(chunk)))
-    return total
-
-
-def _profiles_table(user_ids: pa.Array, totals: _Totals, prior: npt.NDArray[np.floating]) -> pa.Table:
+def _profiles_table(totals: Totals, prior: npt.NDArray[np.floating]) -> pa.Table:
     """A row a (user, decay), users in order, decays in the order of the spec."""
     spec, states, n_users, n_decays = totals.spec, totals.states, totals.n_users, len(totals.spec.decays)
     vectors, n_effective = np.zeros((n_users, n_decays, spec.dim), np.float16), np.zeros((n_users, n_decays))
@@ -209,7 +241,7 @@ def _profiles_table(user_ids: pa.Array, totals: _Totals, prior: npt.NDArray[np.f
     last = pa.array(np.repeat(states.last_us, n_decays), mask=np.repeat(states.n_events == 0, n_decays))
     rows = np.repeat(np.arange(n_users), n_decays)
     columns = [
-        user_ids.take(pa.array(rows)),
+        totals.user_ids.take(pa.array(rows)),
         pa.array([d.kind for d in spec.decays] * n_users, pa.string()),
         pa.array([d.half_life_s for d in spec.decays] * n_users, pa.float64()),
         vector_array(vectors.reshape(-1, spec.dim)),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from dynprof.vectors import matrix_of, one_chunk
 
-__all__ = ["VectorChunk", "find_hashes"]
+__all__ = ["TextVectors", "VectorChunk", "find_hashes"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -76,6 +76,17 @@ class VectorChunk:
         parts = zip(pairwise(self._offsets), self.pieces, strict=True)
         sums = [weights[a:b].astype(np.float32) @ piece.astype(np.float32) for (a, b), piece in parts]
         return np.asarray(np.sum(sums, axis=0, dtype=np.float64))
+
+
+class TextVectors(Protocol):
+    """Vectors of many texts that can be read more than once: `BucketVectors`, or several of them as one."""
+
+    @property
+    def hashes(self) -> pa.Array:
+        """(n,) 16-byte hash of the text of every row."""
+
+    def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
+        """The vectors, each chunk with the number of its first row."""
 
 
 def find_hashes(wanted: pa.Array, known: pa.Array) -> tuple[IntArray, npt.NDArray[np.bool_]]:

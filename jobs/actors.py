@@ -6,7 +6,7 @@ import numpy as np
 import ray
 from ray.data import ActorPoolStrategy
 
-__all__ = ["actor_plan"]
+__all__ = ["actor_plan", "n_processors"]
 
 _MOST_ACTORS_PER_NODE = 8
 """On a processor: each holds the model. Up to here an actor has one thread: two actors never wait for each other, while
@@ -30,6 +30,11 @@ def actor_plan(device: str, actors: int) -> tuple[ActorPoolStrategy, dict[str, f
     threads = int(np.clip(n_cpus // n_actors, 1, max(1, smallest)))
     # Half a core of each actor's share stays free for the tasks that feed it, which rest while the actors work.
     return _pool(n_actors), {"num_cpus": threads - 0.5}, threads
+
+
+def n_processors() -> int:
+    """Processors of the cluster as it is now, at least 1."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def _pool(n_actors: int) -> ActorPoolStrategy:

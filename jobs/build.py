@@ -132,8 +132,8 @@ def _describe(
     workspace: Workspace, name: str, spec: SnapshotSpec, corpus: Mapping[str, Any], embeddings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The manifest: what the profiles mean, and what came out."""
-    files = [bucket_name(b, "arrow") for b in range(corpus["n_buckets"])]
-    states = [workspace.ipc_metadata(SNAPSHOTS, name, "states", file) for file in files]
+    files = [bucket_name(b) for b in range(corpus["n_buckets"])]
+    counts = [workspace.parquet_metadata(SNAPSHOTS, name, "profiles", file) for file in files]
     return {
         **spec.to_json(),
         "corpus_id": corpus["corpus_id"],
@@ -141,8 +141,8 @@ def _describe(
         "created_at": datetime.now(UTC).isoformat(),
         "dynprof_version": __version__,
         "n_buckets": corpus["n_buckets"],
-        "n_users": sum(s["n_users"] for s in states),
-        "n_events": sum(s["n_events"] for s in states),
+        "n_users": sum(c["n_users"] for c in counts),
+        "n_events": sum(c["n_events"] for c in counts),
         "population_mean": embeddings["mean_vector"],
         "sums_type": "float32",
         "vector_type": "float16",

@@ -23,13 +23,11 @@ from dynprof.segments import read_segment
 from dynprof.text import prepare_texts
 from dynprof.vectors import matrix_of, one_chunk, vector_array
 from dynprof.workspace import Workspace
-from jobs.actors import actor_plan
+from jobs.actors import actor_plan, n_processors
 
 __all__ = ["encode_segment"]
 
 _TEXTS_PER_SHARD = 8_192
-_LOOKUPS = 16
-"""Tasks that look texts up in the shards of the base."""
 
 
 def encode_segment(
@@ -56,7 +54,7 @@ def encode_segment(
     workspace.sweep(*folder)
     written = {name: workspace.ipc_metadata(*folder, name) for name in workspace.files(*folder, suffix=".arrow")}
     done = {m["shard"] for m in written.values() if (m["corpus_id"], m["n_shards"]) == (corpus_id, n_shards)}
-    groups = [g.tolist() for g in np.array_split(np.arange(vectors.n_shards), min(_LOOKUPS, vectors.n_shards))]
+    groups = [g.tolist() for g in np.array_split(np.arange(vectors.n_shards), min(n_processors(), vectors.n_shards))]
     look_up = ray.remote(_find_vectors)
     known = [look_up.remote(vectors, group, i == 0, texts[0]) for i, group in enumerate(groups)]
     _, resources, threads = actor_plan(device, actors)

@@ -14,6 +14,7 @@ from dynprof import __version__
 from dynprof.corpus import CORPUS
 from dynprof.lineage import SEGMENTS, present_corpus, segment_folder
 from dynprof.workspace import Workspace
+from jobs.actors import n_processors
 from jobs.command import ray_session
 from jobs.ingest import TABLES, IngestOptions, input_id, plan_table
 from jobs.update_tasks import find_known, read_part, settle
@@ -21,9 +22,6 @@ from jobs.update_tasks import find_known, read_part, settle
 __all__ = ["read_segment_of"]
 
 LOG = logging.getLogger("dynprof.update")
-
-_LOOKUPS = 16
-"""Tasks that look new rows up in the corpus."""
 
 
 def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, Any]:
@@ -54,10 +52,9 @@ def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, A
     with ray_session():
         read, look_up = ray.remote(read_part), ray.remote(find_known)
         parts = [read.remote(table, split, arguments) for table, planned in splits.items() for split in planned]
-        groups = np.array_split(np.arange(view.n_buckets), min(_LOOKUPS, view.n_buckets))
-        common = (view.segments, view.n_buckets)
-        known = [look_up.remote(workspace.uri, group.tolist(), *common, *parts) for group in groups]
-        settling = (workspace.uri, name, view.corpus_id, *common, len(known))
+        groups = np.array_split(np.arange(view.n_buckets), min(n_processors(), view.n_buckets))
+        known = [look_up.remote(workspace.uri, group.tolist(), view.segments, *parts) for group in groups]
+        settling = (workspace.uri, name, view.corpus_id, view.segments, view.n_buckets, len(known))
         counts = ray.get(ray.remote(settle).remote(*settling, *known, *parts))
     quarantines = workspace.files(segment_folder(name), "quarantine")
     rejected = [workspace.parquet_metadata(segment_folder(name), "quarantine", file) for file in quarantines]

@@ -35,21 +35,17 @@ def read_part(table: TableName, split: Split, reading: Mapping[str, Any]) -> pa.
     return pa.concat_tables([(_BIO_ROWS if table == "users" else MERGED).empty_table(), *chunks])
 
 
-def find_known(
-    uri: str, some_buckets: Sequence[int], segments: Sequence[str], n_buckets: int, *parts: pa.Table
-) -> Known:
+def find_known(uri: str, some_buckets: Sequence[int], segments: Sequence[str], *parts: pa.Table) -> Known:
     """What some buckets of the corpus have of what new rows name."""
     workspace, (rows, bios) = Workspace(uri), _rows_and_bios(parts)
     event_ids = pc.unique(rows["event_id"]).drop_null()
-    users, items = (pc.unique(ids) for ids in (bios["user_id"], rows["item_id"]))
-    of_user, of_item = buckets(users, n_buckets), buckets(items, n_buckets)
     events, known_items, known_bios = [], [ITEMS.empty_table()], [BIOS.empty_table()]
     for b in some_buckets:
         events.append(find_rows(workspace, "events", b, event_ids, _EVENT_KEYS, segments=segments))
-        mine = items.filter(pa.array(of_item == b))
-        known_items.append(find_rows(workspace, "items", b, mine, ITEMS.names, segments=segments))
-        told = users.filter(pa.array(of_user == b))
-        known_bios.append(find_rows(workspace, "users", b, told, BIOS.names, segments=segments))
+        items = pc.unique(rows["item_id"].filter(pc.equal(rows["item_bucket"], b)))
+        known_items.append(find_rows(workspace, "items", b, items, ITEMS.names, segments=segments))
+        users = pc.unique(bios["user_id"].filter(pc.equal(bios["bucket"], b)))
+        known_bios.append(find_rows(workspace, "users", b, users, BIOS.names, segments=segments))
     return Known(pa.concat_tables(events), pa.concat_tables(known_items), pa.concat_tables(known_bios))
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.bucket_vectors import BucketVectors
-from dynprof.build import BucketEvents, build_bucket
+from dynprof.build import build_runs
 from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
 from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS, write_shard
@@ -24,6 +24,7 @@ from dynprof.profile import Profiles, exact_profiles
 from dynprof.schema import BIOS, EVENTS, RAW_EVENTS, RAW_ITEMS, profiles_schema, states_schema
 from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, parse_decays
 from dynprof.text import prepare_texts
+from dynprof.user_runs import runs_of_users
 from dynprof.workspace import Workspace
 
 ODD_IDS = [
@@ -207,18 +208,14 @@ def write_snapshot(
         events = workspace.read_parquet(CORPUS, "events", bucket_name(bucket))
         users = workspace.read_parquet(CORPUS, "users", bucket_name(bucket))
         vectors = BucketVectors(workspace, spec.fingerprint, bucket, N_SHARDS)
-        selected = BucketEvents.select([events], users, spec, vectors.hashes)
-        passes = [
-            selected.between(first, first + USERS_PER_PASS)
-            for first in range(0, max(1, len(selected.user_ids)), USERS_PER_PASS)
-        ]
-        built = [build_bucket(part, vectors.chunks(), spec, population=population) for part in passes]
+        runs = runs_of_users([events[i : i + 50] for i in range(0, len(events), 50)], users, events.schema)
+        built = list(build_runs(runs, vectors, spec, population=population, users_at_once=USERS_PER_PASS))
         profiles = pa.concat_tables([profiles_schema(spec.dim).empty_table(), *(b.profiles for b in built)])
         workspace.write_parquet(profiles, SNAPSHOTS, name, "profiles", bucket_name(bucket))
         parts = (SNAPSHOTS, name, "states", bucket_name(bucket, "arrow"))
         workspace.write_ipc([b.states for b in built], states_schema(spec.dim), *parts)
-        user_ids += selected.user_ids.to_pylist()
-        n_events += len(selected.users)
+        user_ids += [user_id for b in built for user_id in b.states["user_id"].to_pylist()]
+        n_events += sum(sum(b.states["n_events"].to_pylist()) for b in built)
     counts = {"n_buckets": N_BUCKETS, "n_users": len(user_ids), "n_events": n_events}
     described = {**spec.to_json(), **counts, "corpus_id": "c0ffee", "encoder": ENCODER, "created_at": "2024-07-01"}
     if finished:

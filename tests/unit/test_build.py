@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynprof.build import BucketEvents, BuiltBucket, build_bucket
+from dynprof.build import BucketEvents, BuiltBucket, build_bucket, build_runs
 from dynprof.decay import PROFILE_KINDS, Decay
 from dynprof.errors import WorkspaceError
 from dynprof.keys import text_hashes
@@ -21,6 +22,7 @@ from dynprof.schema import BIOS, EVENTS, profiles_schema, states_schema
 from dynprof.snapshot import SnapshotSpec, parse_decays
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
+from dynprof.user_runs import UserRun, runs_of_users
 from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import matrix_of
 
@@ -339,3 +341,56 @@ def test_a_bucket_read_in_slices_is_the_bucket(bucket, cuts):
     assert read.user_ids.equals(whole.user_ids)
     for name in ("users", "at_us", "weights", "rows", "bio_users", "bio_rows"):
         np.testing.assert_array_equal(getattr(read, name), getattr(whole, name))
+
+
+class MappedVectors:
+    """All vectors as `BucketVectors` gives them, in chunks."""
+
+    hashes = HASHES
+
+    def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
+        return iter(chunks_of([7, 20]))
+
+
+def runs_of(bucket: Bucket, size: int) -> list[UserRun]:
+    slices = [bucket.events[i : i + size] for i in range(0, len(bucket.events), size)]
+    return list(runs_of_users(slices, bucket.bios, EVENTS))
+
+
+@settings(max_examples=30)
+@given(bucket=buckets, size=st.integers(1, 150))
+def test_runs_are_the_bucket_in_order_and_bounded(bucket, size):
+    runs = runs_of(bucket, size)
+    for table, whole in (("events", bucket.events), ("bios", bucket.bios)):
+        assert pa.concat_tables(getattr(run, table) for run in runs).equals(whole)
+    assert max(len(run.events) for run in runs) <= 2 * size
+    last = ""
+    for run, before in zip(runs, [UserRun(runs[0].events[:0], runs[0].bios[:0]), *runs], strict=False):
+        users = sorted({*run.events["user_id"].to_pylist(), *run.bios["user_id"].to_pylist()})
+        if before.goes_on:
+            assert users == [last]
+        elif users:
+            assert users[0] > last
+        assert len(users) == 1 or not run.goes_on
+        last = users[-1] if users else last
+    assert not runs[-1].goes_on
+
+
+@settings(max_examples=30)
+@given(bucket=buckets, size=st.integers(1, 150), users_at_once=st.integers(1, 9))
+def test_a_bucket_built_in_runs_is_the_bucket(bucket, size, users_at_once):
+    runs = runs_of(bucket, size)
+    parts = build_runs(runs, MappedVectors(), SPEC, population=POPULATION, users_at_once=users_at_once)
+    states, profiles = [], []
+    for part in parts:
+        assert len(part.states) <= users_at_once
+        states.append(part.states)
+        profiles.append(part.profiles)
+    together = BuiltBucket(pa.concat_tables(profiles), pa.Table.from_batches(states).combine_chunks().to_batches()[0])
+    assert_same_built(together, build(bucket))
+
+
+def test_a_bucket_without_users_has_one_run_and_no_part():
+    (run,) = runs_of(Bucket(event_table([]), bio_table({})), 5)
+    assert (len(run.events), len(run.bios), run.goes_on) == (0, 0, False)
+    assert list(build_runs([run], MappedVectors(), SPEC, population=POPULATION, users_at_once=5)) == []

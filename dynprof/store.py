@@ -25,7 +25,7 @@ from dynprof.state_io import priors_from_table, states_from_table
 from dynprof.state_rows import StateRows
 from dynprof.workspace import Workspace
 
-__all__ = ["LATEST", "Prior", "SnapshotStore", "UserProfile"]
+__all__ = ["LATEST", "Prior", "SnapshotStore", "UserProfile", "UserState", "read_user"]
 
 LATEST = "latest"
 """Stands for the finished snapshot with the latest `as_of`."""
@@ -61,6 +61,19 @@ class UserProfile:
     def basis(self) -> Literal["events", "bio", "population"]:
         """What the vector says: the user's events, or only a prior."""
         return "events" if self.mass > 0 else self.prior
+
+
+@dataclass(frozen=True)
+class UserState:
+    """What profiles of one user are read out of.
+
+    Attributes:
+        states: Of one user.
+        bio: (dim,) float32 vector of the user's bio; None without one.
+    """
+
+    states: ProfileStates
+    bio: npt.NDArray[np.float32] | None
 
 
 class SnapshotStore:
@@ -153,20 +166,18 @@ class SnapshotStore:
             UnknownUserError: The snapshot has no such user.
             AsOfError: The user has sums instead of events, and the time is not after the last of them.
         """
+        state = self.state(user_id)
+        return read_user(state, decay, as_of_us, population=self.population, prior_weight=self.spec.prior_weight)
+
+    def state(self, user_id: str) -> UserState:
+        """What the snapshot has of one user.
+
+        Raises:
+            UnknownUserError: The snapshot has no such user.
+        """
         row = self._row(self.number(user_id))
-        states = self._states(row)
-        n_events, first_us, last_us = _span(states, as_of_us)
-        read = self._read(row, states, decay, as_of_us)
-        return UserProfile(
-            read.vectors[0],
-            float(read.mass[0]),
-            float(read.n_effective[0]),
-            float(read.error_bound[0]),
-            n_events,
-            first_us,
-            last_us,
-            "bio" if row["prior"][0].is_valid else "population",
-        )
+        has_bio = row["prior"][0].is_valid
+        return UserState(self._states(row), priors_from_table(row, self.population)[0] if has_bio else None)
 
     def profiles(self, decay: Decay, as_of_us: int) -> Iterator[Profiles]:
         """Read everybody's profile, a record batch at a time, users by number. Arguments as in `profile`."""
@@ -215,6 +226,36 @@ class SnapshotStore:
                 f"{self.workspace.path(SNAPSHOTS, name, CHANGES)}: expected a layer of snapshot {self.name}, found no "
                 "file. It was removed; run `python -m jobs.build`, which needs no layers."
             ) from error
+
+
+def read_user(
+    user: UserState, decay: Decay, as_of_us: int, *, population: npt.NDArray[np.float32], prior_weight: float
+) -> UserProfile:
+    """Read one profile out.
+
+    Args:
+        user: Whose.
+        decay: Any kind, at any half-life.
+        as_of_us: Microseconds since 1970; events at or after it do not count.
+        population: (dim,) prior of a user without a bio.
+        prior_weight: kappa, in units of event weight.
+
+    Raises:
+        AsOfError: The user has sums instead of events, and the time is not after the last of them.
+    """
+    n_events, first_us, last_us = _span(user.states, as_of_us)
+    prior = population if user.bio is None else user.bio
+    read = user.states.profile(decay, as_of_us, prior=prior, prior_weight=prior_weight)
+    return UserProfile(
+        read.vectors[0],
+        float(read.mass[0]),
+        float(read.n_effective[0]),
+        float(read.error_bound[0]),
+        n_events,
+        first_us,
+        last_us,
+        "population" if user.bio is None else "bio",
+    )
 
 
 def _span(states: ProfileStates, as_of_us: int) -> tuple[int, int | None, int | None]:

@@ -1,0 +1,105 @@
+"""Snapshot and what came since, read as if they were one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dynprof.decay import Decay
+from dynprof.embedded import open_vectors
+from dynprof.errors import UnknownUserError
+from dynprof.keys import hash_words
+from dynprof.live.log import EventLog
+from dynprof.live.overlay import Overlay
+from dynprof.seen import SeenTexts
+from dynprof.state import ProfileStates
+from dynprof.store import SnapshotStore, UserProfile, UserState, read_user
+
+__all__ = ["LiveStore"]
+
+
+class LiveStore:
+    """Everybody's profile with the events of a log over those of a snapshot. Safe to read from several threads.
+
+    Somebody must let `overlay` catch up: a `Follower`, or the caller.
+
+    Args:
+        store: The snapshot.
+        log: Of live events; what the snapshot's corpus has taken in of it is not read again.
+    """
+
+    def __init__(self, store: SnapshotStore, log: EventLog) -> None:
+        self.store = store
+        vectors = open_vectors(store.workspace, store.spec.fingerprint, store.corpus)
+        self.overlay = Overlay(log, store.corpus, vectors, store.spec)
+
+    @property
+    def as_of_us(self) -> int:
+        """One microsecond after the last event of snapshot and log: the time of a question that names none."""
+        last_us = self.overlay.last_us
+        return self.store.spec.as_of_us if last_us is None else max(self.store.spec.as_of_us, last_us + 1)
+
+    def profile(self, user_id: str, decay: Decay, as_of_us: int | None = None) -> UserProfile:
+        """Read one user's profile.
+
+        Args:
+            user_id: Whose.
+            decay: Any kind, at any half-life.
+            as_of_us: Microseconds since 1970; None is `as_of_us` of the store.
+
+        Raises:
+            UnknownUserError: Nobody knows the user, or the user was erased.
+            AsOfError: The user has sums instead of events, and the time is not after the last of them.
+        """
+        user, population = self.state(user_id), self.overlay.population
+        as_of_us = self.as_of_us if as_of_us is None else as_of_us
+        return read_user(user, decay, as_of_us, population=population, prior_weight=self.store.spec.prior_weight)
+
+    def state(self, user_id: str) -> UserState:
+        """Everything that is known of a user.
+
+        Raises:
+            UnknownUserError: As in `profile`.
+        """
+        change = self.overlay.user(user_id)
+        if change.is_erased:
+            raise self._unknown(user_id)
+        try:
+            stored = self.store.state(user_id)
+        except UnknownUserError:
+            stored = None
+        if stored is not None and change.correction is not None:
+            known = change.correction.is_known
+            stored = UserState(change.correction.states, stored.bio) if known else None
+        if change.fold is None:
+            if stored is None:
+                raise self._unknown(user_id)
+            return stored
+        live = change.fold.states()
+        self.overlay.keep(user_id, change.fold, live)
+        spec = self.store.spec
+        before = stored or UserState(ProfileStates.empty(1, spec.dim, bank=spec.bank), None)
+        return UserState(before.states.merge(live), before.bio)
+
+    def seen(self, corpus: SeenTexts, user_id: str, as_of_us: int) -> npt.NDArray[np.uint64]:
+        """(n, 2) hashes of the texts of a user's events before a time, those of the corpus and live ones.
+
+        Args:
+            corpus: Reads the corpus of the snapshot.
+            user_id: Whose.
+            as_of_us: Microseconds since 1970.
+        """
+        live = [text for at_us, text in self.overlay.text_hashes_of(user_id) if at_us < as_of_us]
+        return np.concatenate([corpus.before(user_id, as_of_us), _words(live)])
+
+    def _unknown(self, user_id: str) -> UnknownUserError:
+        return UnknownUserError(
+            f"user_id: expected a user of snapshot {self.store.name} or of the live events since, found {user_id!r}."
+        )
+
+
+def _words(hashes: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    return hash_words(pa.array(hashes, pa.binary(16)))

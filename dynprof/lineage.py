@@ -109,4 +109,5 @@ def _extended(manifest: Mapping[str, Any], segment: Mapping[str, Any]) -> dict[s
         "n_items": manifest["n_items"] + segment["n_new_items"],
         "first_event_us": min(firsts, default=None),
         "last_event_us": max(lasts, default=None),
+        "absorbed": {**manifest.get("absorbed", {}), **segment.get("absorbed", {})},
     }

@@ -14,25 +14,30 @@ import numpy as np
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES
 from dynprof.decay import Decay
-from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
-from dynprof.errors import ConfigError
+from dynprof.embedded import CorpusVectors, covers, latest_fingerprint, open_vectors
+from dynprof.errors import ConfigError, SnapshotNotFoundError
 from dynprof.keys import bucket_name
 from dynprof.lineage import present_corpus
+from dynprof.live.log import EventLog
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
     SNAPSHOTS,
     SnapshotSpec,
+    latest_snapshot,
     parse_decays,
     parse_time_us,
     parse_type_weights,
 )
 from dynprof.workspace import Workspace
+from jobs import encode
+from jobs.absorb import absorb, add_live_flag, live_log, trim_log
 from jobs.build_tasks import build_one_bucket, sum_one_bucket
-from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.stages import collect, parts_of
 
-__all__ = ["BuildOptions", "build", "snapshot_spec"]
+__all__ = ["BuildOptions", "build", "build_with_log", "snapshot_spec"]
 
 LOG = logging.getLogger("dynprof.build")
 
@@ -110,6 +115,39 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     described = _describe(workspace, name, spec, corpus, {**embeddings, "mean_vector": population})
     workspace.write_manifest(described, SNAPSHOTS, name)
     return {**described, "snapshot": name, "done_before": False}
+
+
+def build_with_log(
+    workspace: Workspace, options: BuildOptions, encoding: Encoding, log: EventLog | None, watch: Stopwatch
+) -> dict[str, Any]:
+    """`build` after a log of live events was taken into the corpus, with vectors of its texts.
+
+    Returns:
+        As `build`, with `absorbed` and `trimmed`, numbers of live events.
+    """
+    if log is None:
+        with watch.stage("build"):
+            return {**build(workspace, options), "absorbed": 0, "trimmed": 0}
+    before = _latest_or_none(workspace)
+    fingerprint = options.fingerprint or latest_fingerprint(workspace)
+    with watch.stage("ingest"):
+        live = absorb(workspace, log)
+    view = present_corpus(workspace)
+    with watch.stage("encode"):
+        if not covers(workspace, fingerprint, view):
+            encoder = encoder_arguments(workspace, fingerprint, encoding)
+            encode_segments(workspace, view, fingerprint, encoder, encoding, log)
+    with watch.stage("build"):
+        manifest = build(workspace, options.of(fingerprint))
+    n_trimmed = 0 if before is None else trim_log(workspace, log, before)
+    return {**manifest, "absorbed": live.get("n_events", 0), "trimmed": n_trimmed}
+
+
+def _latest_or_none(workspace: Workspace) -> str | None:
+    try:
+        return latest_snapshot(workspace)
+    except SnapshotNotFoundError:
+        return None
 
 
 def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVectors) -> list[float]:
@@ -194,12 +232,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
     made.add_argument("--fingerprint", help="embeddings to use; default: the newest")
     add_flags(made)
+    encode.add_running_flags(made)
+    add_live_flag(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
-    watch = Stopwatch()
-    with watch.stage("build"):
-        manifest = build(Workspace(args.workspace), options_from(args, fingerprint=args.fingerprint))
-    return {"job": "build", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
+    watch, workspace = Stopwatch(), Workspace(args.workspace)
+    options = options_from(args, fingerprint=args.fingerprint)
+    with hold_ray(), live_log(workspace, args.live) as log:
+        manifest = build_with_log(workspace, options, encoding_from(args), log, watch)
+    live = {name: manifest[name] for name in ("absorbed", "trimmed")}
+    return {"job": "build", **summary_of(manifest), **live, "workspace": args.workspace, "seconds": watch.seconds}
 
 
 def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

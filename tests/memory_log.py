@@ -48,9 +48,9 @@ class MemoryLog:
         return self._last
 
     def put_vectors(self, fingerprint: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
-        known = self._vectors.setdefault(fingerprint, {})
+        known, needed = self._vectors.setdefault(fingerprint, {}), {c.text_hash for c in self._changes if c.event}
         for text_hash, vector in zip(hashes, vectors, strict=True):
-            if text_hash not in known:
+            if text_hash not in known and text_hash in needed:
                 known[text_hash] = vector.astype(np.float16)
                 self._put("vector", text_hash=text_hash)
 

@@ -6,7 +6,7 @@ is then done in one piece, so a reader sees it whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -139,12 +139,22 @@ class Overlay:
             return np.asarray(total / max(1, n), np.float32)
 
     def texts_to_encode(self, limit: int) -> list[tuple[bytes, str]]:
-        """Texts of items of the corpus that nobody needed a vector of until now; the log knows those of events."""
+        """Texts of items of the corpus that nobody needed a vector of until now; `learn` takes them.
+
+        The log knows those of events.
+        """
         with self._state:
             told = {t: i for t, i in self._deltas.waiting().items() if self._deltas.items[i].live is None}
         some = dict(list(told.items())[:limit])
         texts = self.corpus.item_texts(list(some.values()))
         return [(text_hash, texts[item]) for text_hash, item in some.items() if item in texts]
+
+    def learn(self, vectors: Mapping[bytes, npt.NDArray[np.float16]]) -> None:
+        """Vectors of `texts_to_encode`: the log keeps those of its own events only."""
+        with self._following:
+            with self._state:
+                touched = self._deltas.put_vectors(vectors)
+            self._correct(self._affected(touched, set(), set()))
 
     def items_since(self, cursor: ItemCursor) -> tuple[NewItems, ItemCursor]:
         """Items that got a vector since a cursor; `restarts` where an earlier answer is to be thrown away."""

@@ -31,7 +31,6 @@ from memory_log import MemoryLog
 
 from dynprof.decay import Decay
 from dynprof.errors import UnknownUserError
-from dynprof.keys import text_hashes
 from dynprof.live.new_items import ItemCursor
 from dynprof.live.store import LiveStore
 from dynprof.store import SnapshotStore, UserProfile
@@ -68,9 +67,15 @@ class World:
         fingerprint = self.served.store.spec.fingerprint
         for _ in range(3):
             self.served.overlay.catch_up()
-            wanted = self.log.without_vector(fingerprint, 1_000) + self.served.overlay.texts_to_encode(1_000)
-            texts = prepare_texts(pa.array([text for _, text in wanted], pa.string()))
-            self.log.put_vectors(fingerprint, [h for h, _ in wanted], ENCODER.encode(texts))
+            wanted = self.log.without_vector(fingerprint, 1_000)
+            if wanted:
+                self.log.put_vectors(fingerprint, [h for h, _ in wanted], encoded(wanted))
+            cold = self.served.overlay.texts_to_encode(1_000)
+            self.served.overlay.learn(dict(zip([h for h, _ in cold], encoded(cold).astype(np.float16), strict=True)))
+
+
+def encoded(texts: list[tuple[bytes, str]]) -> np.ndarray:
+    return ENCODER.encode(prepare_texts(pa.array([text for _, text in texts], pa.string())))
 
 
 def rebuilt(folder: Path, base: list[Row], later: list[Row], gone: Collection[str] = ()) -> Workspace:
@@ -239,9 +244,6 @@ def test_new_items_come_once_and_begin_anew_when_one_is_taken_back(world: World)
 def test_readers_see_whole_changes_while_one_thread_follows(world: World) -> None:
     """All events of a step are of one text and one user, so a torn read would show another number than a step's."""
     texts = [f"step {i}" for i in range(30)]
-    vectors = ENCODER.encode(pa.array(texts))
-    hashes = text_hashes(pa.array(texts)).to_pylist()
-    world.log.put_vectors(world.served.store.spec.fingerprint, hashes, vectors)
     seen: set[int] = set()
     errors: list[BaseException] = []
     done = threading.Event()
@@ -262,6 +264,7 @@ def test_readers_see_whole_changes_while_one_thread_follows(world: World) -> Non
     for i, text in enumerate(texts):
         at_us = START_US + i * DAY_US
         world.log.append([live(row(f"s{i}", "u0", at_us, text))])
+        world.encode()
         world.log.append([live(row(f"s{i}-{j}", "reader", at_us + j, None, f"s{i}")) for j in range(3)])
         world.served.overlay.catch_up()
     done.set()

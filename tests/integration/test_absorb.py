@@ -1,0 +1,197 @@
+"""A log of live events becomes part of the corpus: nothing lost, nothing twice, whatever dies in between."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from same_answers import assert_same_answers
+
+from dynprof.embeddings import EMBEDDINGS
+from dynprof.encoders import load_encoder
+from dynprof.lineage import SEGMENTS, present_corpus, segment_folder
+from dynprof.live.absorbed import absorbed_number
+from dynprof.live.log import LiveEvent
+from dynprof.live.open_log import open_log
+from dynprof.live.sqlite_log import SqliteLog
+from dynprof.live.store import LiveStore
+from dynprof.snapshot import SNAPSHOTS
+from dynprof.store import SnapshotStore
+from dynprof.text import prepare_texts
+from dynprof.workspace import Workspace
+from dynprof.world import WorldSpec, write_world
+from jobs import build, pipeline, update
+from jobs.command import Stopwatch
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+BUILD = ["--encoder", "hashing:64", "--shard-texts", "1000", "--buckets", "3", "--no-evaluate", "--log-level", "ERROR"]
+DECAYS = ["--decays", "exponential"]
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    folder = tmp_path_factory.mktemp("world")
+    write_world(WorldSpec(n_users=40, n_events=1_000, seed=5), Workspace(folder))
+    return pq.read_table(folder / "events-00000.parquet").sort_by("timestamp")
+
+
+@pytest.fixture(scope="module")
+def base(events: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    pq.write_table(events.slice(0, 700), folder / "events.parquet")
+    pipeline.main(
+        ["--events", str(folder / "events.parquet"), "--workspace", str(folder / "ws"), *BUILD, *DECAYS, "--activity"]
+    )
+    return folder / "ws"
+
+
+@pytest.fixture(scope="module")
+def built(events: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    folder = tmp_path_factory.mktemp("built")
+    pq.write_table(events, folder / "events.parquet")
+    flags = ["--events", str(folder / "events.parquet"), "--workspace", str(folder / "ws"), *BUILD, *DECAYS]
+    pipeline.main([*flags, "--activity"])
+    return Workspace(folder / "ws")
+
+
+@pytest.fixture
+def copy(base: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(base, tmp_path / "ws"))
+
+
+@pytest.fixture
+def log(copy: Path) -> Iterator[SqliteLog]:
+    opened = open_log(copy / "live")
+    yield opened  # type: ignore[misc]
+    opened.close()
+
+
+def live_events(rows: pa.Table) -> list[LiveEvent]:
+    """Rows of a file as the events of a log."""
+    micros = rows.set_column(
+        rows.schema.get_field_index("timestamp"), "timestamp", rows["timestamp"].cast(pa.timestamp("us")).cast("int64")
+    )
+    return [
+        LiveEvent(
+            r["event_id"],
+            r["user_id"],
+            r["timestamp"],
+            r["event_type"],
+            r["item_id"] or r["event_id"],
+            r["text"],
+            1.0,
+            r["language"],
+        )
+        for r in micros.to_pylist()
+    ]
+
+
+def encode_all(log: SqliteLog, fingerprint: str) -> int:
+    """What the encoder of a deployment does."""
+    wanted = log.without_vector(fingerprint, 100_000)
+    vectors = load_encoder("hashing:64").encode(prepare_texts(pa.array([text for _, text in wanted], pa.string())))
+    log.put_vectors(fingerprint, [text_hash for text_hash, _ in wanted], vectors)
+    return len(wanted)
+
+
+def run(folder: Path, *flags: str) -> dict[str, Any]:
+    return update.main(["--workspace", str(folder), "--log-level", "ERROR", *flags])
+
+
+def test_an_update_takes_the_log_in_and_answers_as_one_build_of_everything(
+    copy: Path, events: pa.Table, log: SqliteLog, built: Workspace
+) -> None:
+    workspace = Workspace(copy)
+    old = SnapshotStore(workspace)
+    log.append(live_events(events.slice(600, 250)))  # a hundred of them the corpus has
+    encode_all(log, old.spec.fingerprint)
+    served = LiveStore(old, log)
+    served.overlay.catch_up()
+    first = run(copy)
+    assert (first["absorbed"], first["encoded_now"], first["trimmed"], first["layers"]) == (150, 0, 0, 2)
+    assert run(copy)["done_before"] is True
+    log.append(live_events(events.slice(800, 200)))
+    second = run(copy)
+    assert (second["absorbed"], second["trimmed"]) == (150, 0)  # the base had nothing of this log
+    assert second["encoded_now"] > 0
+    assert_same_answers(workspace, built)
+    store = SnapshotStore(workspace)
+    assert absorbed_number(store.corpus.manifest, log) == log.last_number()
+    fresh = LiveStore(store, log)
+    fresh.overlay.catch_up()
+    assert fresh.overlay.n_events == 0
+    encode_all(log, old.spec.fingerprint)
+    served.overlay.catch_up()  # the replica that still has the old snapshot answers the same
+    for number in range(store.n_users):
+        user = store.user_id(number)
+        mine, theirs = (s.profile(user, store.spec.decays[0], store.spec.as_of_us) for s in (served, fresh))
+        assert mine.n_events == theirs.n_events
+        np.testing.assert_allclose(mine.vector, theirs.vector, atol=1e-3)
+    third = run(copy, "--as-of", "2100-01-01")
+    assert third["trimmed"] == 250
+    assert not [c for c in log.read(0, 100_000) if c.kind == "event" and c.number <= first_number(store, log)]
+
+
+def first_number(store: SnapshotStore, log: SqliteLog) -> int:
+    """What the snapshot before the latest had of the log."""
+    workspace = store.workspace
+    manifest = workspace.require_manifest(segment_folder(store.corpus.segments[0]), made_by="update")
+    return absorbed_number(manifest, log)
+
+
+@pytest.mark.parametrize("command", ["update", "build"])
+@pytest.mark.parametrize("lost", ["half a segment", "segment", "vectors", "snapshot", "trim"])
+def test_killed_at_any_step_nothing_is_lost_and_nothing_counts_twice(
+    copy: Path, events: pa.Table, log: SqliteLog, built: Workspace, lost: str, command: str
+) -> None:
+    """What a kill leaves: everything after some point not there. In between, more events come in."""
+    workspace = Workspace(copy)
+    again: Callable[[], dict[str, Any]] = lambda: run(copy)  # noqa: E731
+    if command == "build":
+        flags = ["--workspace", str(copy), "--log-level", "ERROR", *DECAYS, "--activity"]
+        again = lambda: build.main(flags)  # noqa: E731
+    log.append(live_events(events.slice(650, 200)))
+    first = again()
+    view = present_corpus(workspace)
+    segment, fingerprint = view.segments[0], SnapshotStore(workspace).spec.fingerprint
+    if lost != "trim":
+        workspace.remove(SNAPSHOTS, first["snapshot"], "manifest.json")
+    if lost in ("vectors", "segment", "half a segment"):
+        workspace.remove(EMBEDDINGS, fingerprint, SEGMENTS, segment, "manifest.json")
+    if lost in ("segment", "half a segment"):
+        workspace.remove(segment_folder(segment), "manifest.json")
+    if lost == "half a segment":
+        workspace.remove(segment_folder(segment), "items.parquet")
+    log.append(live_events(events.slice(800, 200)))
+    again()
+    assert_same_answers(workspace, built)
+
+
+def test_a_log_that_was_begun_anew_is_read_from_its_first_change(copy: Path, events: pa.Table, log: SqliteLog) -> None:
+    log.append(live_events(events.slice(700, 100)))
+    assert run(copy)["absorbed"] == 100
+    log.close()
+    shutil.rmtree(copy / "live")
+    anew = open_log(copy / "live")
+    anew.append(live_events(events.slice(750, 100)))
+    assert run(copy)["absorbed"] == 50
+    anew.close()
+
+
+def test_live_none_leaves_the_log_alone(copy: Path, events: pa.Table, log: SqliteLog) -> None:
+    log.append(live_events(events.slice(700, 10)))
+    assert run(copy, "--live", "none")["absorbed"] == 0
+    assert update.update(Workspace(copy), options(), Stopwatch())["absorbed"] == 0
+
+
+def options() -> update.UpdateOptions:
+    from jobs.ingest import IngestOptions
+
+    return update.UpdateOptions(IngestOptions(()))

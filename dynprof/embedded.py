@@ -177,7 +177,7 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
         )
     segments = view.segments[covered:] if covered >= 0 else ()  # else they are of a later corpus, which has them all
     made_of = view.ids[len(view.ids) - len(segments) :]
-    manifests = [_segment_manifest(workspace, fingerprint, *of) for of in zip(segments, made_of, strict=True)]
+    manifests = [_segment_manifest(workspace, fingerprint, view, *of) for of in zip(segments, made_of, strict=True)]
     if not manifests:
         return CorpusVectors(workspace, fingerprint, base, view.segments)
     corpus = corpus_of(workspace, base["corpus_id"], whose=(EMBEDDINGS, fingerprint), what="embeddings").manifest
@@ -189,10 +189,12 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
     return CorpusVectors(workspace, fingerprint, described, view.segments, tuple(parts))
 
 
-def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str, corpus_id: str) -> dict[str, Any]:
+def _segment_manifest(
+    workspace: Workspace, fingerprint: str, view: CorpusView, segment: str, corpus_id: str
+) -> dict[str, Any]:
     folder = segment_fingerprint(fingerprint, segment)
     manifest = workspace.read_manifest(EMBEDDINGS, folder)
-    if manifest is None or manifest["corpus_id"] != corpus_id:
+    if manifest is None or view.renamed.get(manifest["corpus_id"], manifest["corpus_id"]) != corpus_id:
         raise FingerprintError(
             f"{workspace.path(EMBEDDINGS, folder)}: expected vectors of this segment of the corpus, found none. Run "
             "`python -m jobs.update` again, or `python -m jobs.encode` for an encoder that updates do not carry on."

@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import ray
 
-from dynprof.corpus import MERGED, mixed_events
 from dynprof.lineage import corpus_of, present_corpus
 from dynprof.live.absorbed import absorbed_number, log_id
-from dynprof.live.log import EventLog, LiveEvent
+from dynprof.live.log import EventLog
 from dynprof.live.open_log import LOG_FILE, open_log
-from dynprof.schema import RAW_EVENTS
+from dynprof.live.rows import events_between, rows_of_events
 from dynprof.snapshot import SNAPSHOTS, read_spec
 from dynprof.workspace import Workspace
 from jobs.command import ray_session
@@ -29,7 +27,6 @@ LOG = logging.getLogger("dynprof.absorb")
 
 LIVE = "live"
 NO_LOG = "none"
-_CHANGES_AT_ONCE = 50_000
 
 
 def add_live_flag(made: argparse.ArgumentParser) -> None:
@@ -76,12 +73,12 @@ def absorb(workspace: Workspace, log: EventLog | None) -> dict[str, Any]:
         return {}
     view, up_to = present_corpus(workspace), log.last_number()
     after = absorbed_number(view.manifest, log)
-    events = list(_events_between(log, after, up_to))
+    events = list(events_between(log, after, up_to))
     if not events:
         return {}
     name = new_segment(workspace, view, f"log-{up_to:012d}")
     with ray_session():
-        counts = settle_parts(workspace, view, name, [ray.put(_rows_of(events, view.n_buckets))])
+        counts = settle_parts(workspace, view, name, [ray.put(rows_of_events(events, view.n_buckets))])
     LOG.info("segment=%s live=%d new=%d up_to=%d", name, len(events), counts["n_events"], up_to)
     read = {"n_rows_read": len(events), "n_ignored": 0, "n_quarantined": 0, "inputs": {}, "input_id": f"log-{up_to}"}
     return finish_segment(workspace, view, name, {**counts, **read, "absorbed": {log_id(log): up_to}})
@@ -98,27 +95,3 @@ def trim_log(workspace: Workspace, log: EventLog | None, snapshot: str) -> int:
     made_of = corpus_of(workspace, manifest["corpus_id"], whose=(SNAPSHOTS, snapshot), what="a snapshot")
     up_to = absorbed_number(made_of.manifest, log)
     return log.trim(up_to) if up_to else 0
-
-
-def _events_between(log: EventLog, after: int, up_to: int) -> Iterator[LiveEvent]:
-    while changes := log.read(after, _CHANGES_AT_ONCE):
-        yield from (c.event for c in changes if c.event is not None and c.number <= up_to)
-        after = changes[-1].number
-        if after >= up_to:
-            return
-
-
-def _rows_of(events: list[LiveEvent], n_buckets: int) -> pa.Table:
-    """Live events as rows of MERGED."""
-    columns = {
-        "event_id": [e.event_id for e in events],
-        "user_id": [e.user_id for e in events],
-        "timestamp": [e.at_us for e in events],
-        "event_type": [e.event_type for e in events],
-        "item_id": [e.item_id for e in events],
-        "text": [e.text for e in events],
-        "weight": [e.weight for e in events],
-        "language": [e.language for e in events],
-    }
-    raw = pa.table([pa.array(columns[f.name], f.type) for f in RAW_EVENTS], schema=RAW_EVENTS)
-    return pa.concat_tables([MERGED.empty_table(), mixed_events(raw, n_buckets)])

@@ -37,7 +37,7 @@ from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_lo
 from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.stages import collect, parts_of
 
-__all__ = ["BuildOptions", "build", "build_with_log", "snapshot_spec"]
+__all__ = ["BuildOptions", "as_options", "build", "build_with_log", "snapshot_spec"]
 
 LOG = logging.getLogger("dynprof.build")
 
@@ -139,7 +139,7 @@ def build_with_log(
             encode_segments(workspace, view, fingerprint, encoder, encoding, log)
     with watch.stage("build"):
         manifest = build(workspace, options.of(fingerprint))
-    n_trimmed = 0 if before is None else trim_log(workspace, log, before)
+    n_trimmed = 0 if before is None or manifest["done_before"] else trim_log(workspace, log, before)
     return {**manifest, "absorbed": live.get("n_events", 0), "trimmed": n_trimmed}
 
 
@@ -201,6 +201,13 @@ def snapshot_spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: 
         options.type_weights,
         options.prior_weight,
         options.activity,
+    )
+
+
+def as_options(spec: SnapshotSpec) -> BuildOptions:
+    """What builds a snapshot of the same meaning."""
+    return BuildOptions(
+        spec.fingerprint, spec.decays, spec.as_of_us, spec.type_weights, spec.prior_weight, spec.activity
     )
 
 

@@ -22,7 +22,7 @@ from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, format_time_us, latest_sna
 from dynprof.workspace import Workspace
 from jobs import encode, ingest
 from jobs.absorb import absorb, add_live_flag, live_log, trim_log
-from jobs.build import BuildOptions, build
+from jobs.build import as_options, build
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
 from jobs.ingest import IngestOptions
 from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
@@ -98,7 +98,8 @@ def update(
     spec = _next_spec(parent, view, options.as_of_us)
     with watch.stage("build"):
         manifest = _next_snapshot(workspace, parent, view, spec, options)
-    counts = {"absorbed": live.get("n_events", 0), "trimmed": trim_log(workspace, log, parent.name)}
+    n_trimmed = 0 if manifest["done_before"] else trim_log(workspace, log, parent.name)
+    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed}
     return {**manifest, "segment": segment, "n_encoded_now": n_encoded, **counts}
 
 
@@ -136,7 +137,7 @@ def _next_snapshot(
     layers = parent.manifest.get("layers", [parent.name])
     same = (parent.corpus.corpus_id, parent.spec) == (view.corpus_id, spec)
     if options.compact or (not same and len(layers) > options.max_layers):
-        return build(workspace, _as_build(spec))
+        return build(workspace, as_options(spec))
     if same:
         LOG.info("snapshot=%s nothing new", parent.name)
         return {**parent.manifest, "snapshot": parent.name, "done_before": True}
@@ -169,12 +170,6 @@ def _described(
         "n_events": view.manifest["n_events_with_text"],
         "population_mean": list(vectors.manifest["mean_vector"]),
     }
-
-
-def _as_build(spec: SnapshotSpec) -> BuildOptions:
-    return BuildOptions(
-        spec.fingerprint, spec.decays, spec.as_of_us, spec.type_weights, spec.prior_weight, spec.activity
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -124,12 +124,19 @@ def embed_and_build(workspace: Workspace) -> str:
     """Vectors of all texts that the corpus needs, and a snapshot of all its events; its name."""
     view, events = present_corpus(workspace), all_events(workspace)
     bios = pa.concat_tables([read_bios(workspace, b, BIOS.names, segments=view.segments) for b in range(N_BUCKETS)])
-    mean = _write_vectors(workspace, view.corpus_id, events, bios)
+    _write_vectors(workspace, view.corpus_id, events, bios)
+    return build_snapshot(workspace)
+
+
+def build_snapshot(workspace: Workspace) -> str:
+    """A snapshot of all events, from the vectors that are there; its name."""
+    view, events = present_corpus(workspace), all_events(workspace)
     last_us = pc.max(events["timestamp"].cast(pa.int64())).as_py()
     as_of_us = 0 if last_us is None else last_us + 1
     decays = parse_decays("exponential", "30d")
     spec = SnapshotSpec(ENCODER.fingerprint, ENCODER.dim, as_of_us, decays, TYPE_WEIGHTS)
     vectors, name, n_users = open_vectors(workspace, spec.fingerprint, view), spec.name(view.corpus_id), 0
+    mean = np.asarray(vectors.manifest["mean_vector"], np.float32)
     for bucket in range(N_BUCKETS):
         mine = read_events(workspace, bucket, EVENTS.names, segments=view.segments)
         told = read_bios(workspace, bucket, BIOS.names, segments=view.segments)
@@ -175,7 +182,7 @@ def exact(
     )
 
 
-def _write_vectors(workspace: Workspace, corpus_id: str, events: pa.Table, bios: pa.Table) -> npt.NDArray[np.float32]:
+def _write_vectors(workspace: Workspace, corpus_id: str, events: pa.Table, bios: pa.Table) -> None:
     both = [events.select(["user_id", "text", "text_hash"]), bios.rename_columns(["user_id", "text", "text_hash"])]
     needed = pa.concat_tables(both)
     needed = needed.filter(pc.is_valid(needed["text_hash"]))
@@ -200,7 +207,6 @@ def _write_vectors(workspace: Workspace, corpus_id: str, events: pa.Table, bios:
     manifest = {"fingerprint": ENCODER.fingerprint, "encoder": "hashing:32", "dim": ENCODER.dim, "n_shards": N_SHARDS}
     described = {**manifest, "corpus_id": corpus_id, "created_at": "2024-07-01", "mean_vector": mean.tolist()}
     workspace.write_manifest(described, EMBEDDINGS, ENCODER.fingerprint)
-    return np.asarray(mean, np.float32)
 
 
 def _counts(events: pa.Table) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from dynprof.keys import text_hashes
 from dynprof.live.log import Change, LiveEvent, Outcome
+from dynprof.live.record import keyed
 from dynprof.text import prepare_texts
 
 
@@ -88,7 +88,14 @@ class MemoryLog:
         return there
 
     def keyed(self, identity: str) -> bytes:
-        return blake2b(identity.encode(), digest_size=16, key=self._key).digest()
+        return keyed(identity, self._key)
+
+    @property
+    def secret(self) -> bytes:
+        return self._key
+
+    def events_of(self, user_id: str) -> list[LiveEvent]:
+        return [c.event for c in self._changes if c.event is not None and c.event.user_id == user_id]
 
     def erased_users(self) -> frozenset[bytes]:
         return frozenset(self._erased_users)

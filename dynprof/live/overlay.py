@@ -84,6 +84,11 @@ class Overlay:
                 n_read += len(changes)
         return n_read
 
+    def known(self, events: Sequence[LiveEvent]) -> set[int]:
+        """Positions of those events that the corpus has; they may never have been in a log."""
+        columns = [[getattr(e, name) for e in events] for name in ("event_id", "user_id", "item_id")]
+        return set(np.flatnonzero(self.corpus.known_events(*columns)).tolist())
+
     def user(self, user_id: str) -> UserChange:
         """What a read of one user needs."""
         with self._state:
@@ -162,7 +167,8 @@ class Overlay:
 
     def _apply(self, changes: Sequence[Change]) -> None:
         events = [(c.event, c.text_hash) for c in changes if c.kind == "event" and c.event is not None]
-        events = [events[i] for i in np.flatnonzero(~self._known([event for event, _ in events])).tolist()]
+        there = self.known([event for event, _ in events])
+        events = [(event, text) for i, (event, text) in enumerate(events) if i not in there and not self._is_out(event)]
         named = {event.item_id for event, _ in events} - self._deltas.items.keys()
         known = self.corpus.items(list(named))
         self._event_of_key |= {self.log.keyed(event.event_id): event.event_id for event, _ in events}
@@ -176,11 +182,8 @@ class Overlay:
         self._correct(self._affected(touched, users, gone))
         self.number = changes[-1].number
 
-    def _known(self, events: Sequence[LiveEvent]) -> npt.NDArray[np.bool_]:
-        """(n,) whether an event is in the corpus, or erased."""
-        columns = [[getattr(e, name) for e in events] for name in ("event_id", "user_id", "item_id")]
-        known = self.corpus.known_events(*columns)
-        return known | np.array([self._is_erased(e.user_id) or self._is_gone(e.event_id) for e in events], np.bool_)
+    def _is_out(self, event: LiveEvent) -> bool:
+        return self._is_erased(event.user_id) or self._is_gone(event.event_id)
 
     def _is_erased(self, user_id: str) -> bool:
         return bool(self._erased_users) and self.log.keyed(user_id) in self._erased_users

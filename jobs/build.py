@@ -17,7 +17,7 @@ from dynprof.decay import Decay
 from dynprof.embedded import CorpusVectors, covers, latest_fingerprint, open_vectors
 from dynprof.errors import ConfigError, SnapshotNotFoundError
 from dynprof.keys import bucket_name
-from dynprof.lineage import present_corpus
+from dynprof.lineage import CorpusView, corpus_of, present_corpus
 from dynprof.live.log import EventLog
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
@@ -28,12 +28,15 @@ from dynprof.snapshot import (
     parse_decays,
     parse_time_us,
     parse_type_weights,
+    read_spec,
 )
 from dynprof.workspace import Workspace
 from jobs import encode
-from jobs.absorb import absorb, add_live_flag, live_log, trim_log
+from jobs.absorb import absorb, trim_log
 from jobs.build_tasks import build_one_bucket, sum_one_bucket
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.erasing import drop_old_snapshots, erase_what_log_says
+from jobs.live_flag import add_live_flag, live_log
 from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.stages import collect, parts_of
 
@@ -123,14 +126,16 @@ def build_with_log(
     """`build` after a log of live events was taken into the corpus, with vectors of its texts.
 
     Returns:
-        As `build`, with `absorbed` and `trimmed`, numbers of live events.
+        As `build`, with `absorbed` and `trimmed`, numbers of live events, and `erased`, how many events were taken out
+        of the files.
     """
     if log is None:
         with watch.stage("build"):
-            return {**build(workspace, options), "absorbed": 0, "trimmed": 0}
-    before = _latest_or_none(workspace)
+            return {**build(workspace, options), "absorbed": 0, "trimmed": 0, "erased": 0}
+    before = _corpus_of_latest(workspace)
     fingerprint = options.fingerprint or latest_fingerprint(workspace)
     with watch.stage("ingest"):
+        erased = erase_what_log_says(workspace, log)
         live = absorb(workspace, log)
     view = present_corpus(workspace)
     with watch.stage("encode"):
@@ -139,15 +144,18 @@ def build_with_log(
             encode_segments(workspace, view, fingerprint, encoder, encoding, log)
     with watch.stage("build"):
         manifest = build(workspace, options.of(fingerprint))
-    n_trimmed = 0 if before is None or manifest["done_before"] else trim_log(workspace, log, before)
-    return {**manifest, "absorbed": live.get("n_events", 0), "trimmed": n_trimmed}
+        drop_old_snapshots(workspace)
+    n_trimmed = 0 if before is None or manifest["done_before"] else trim_log(log, before)
+    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
+    return {**manifest, **counts}
 
 
-def _latest_or_none(workspace: Workspace) -> str | None:
+def _corpus_of_latest(workspace: Workspace) -> CorpusView | None:
     try:
-        return latest_snapshot(workspace)
+        name = latest_snapshot(workspace)
     except SnapshotNotFoundError:
         return None
+    return corpus_of(workspace, read_spec(workspace, name)[1]["corpus_id"], whose=(SNAPSHOTS, name), what="a snapshot")
 
 
 def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVectors) -> list[float]:
@@ -247,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = options_from(args, fingerprint=args.fingerprint)
     with hold_ray(), live_log(workspace, args.live) as log:
         manifest = build_with_log(workspace, options, encoding_from(args), log, watch)
-    live = {name: manifest[name] for name in ("absorbed", "trimmed")}
+    live = {name: manifest[name] for name in ("absorbed", "trimmed", "erased")}
     return {"job": "build", **summary_of(manifest), **live, "workspace": args.workspace, "seconds": watch.seconds}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +18,16 @@ from dynprof.embedded import CorpusVectors, open_vectors
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.lineage import CorpusView, corpus_of, present_corpus
 from dynprof.live.log import EventLog
+from dynprof.live.tombstones import Tombstones
 from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, format_time_us, latest_snapshot, parse_time_us, read_spec
 from dynprof.workspace import Workspace
 from jobs import encode, ingest
-from jobs.absorb import absorb, add_live_flag, live_log, trim_log
+from jobs.absorb import absorb, trim_log
 from jobs.build import as_options, build
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.erasing import drop_old_snapshots, erase_what_log_says
 from jobs.ingest import IngestOptions
+from jobs.live_flag import add_live_flag, live_log
 from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.update_segment import read_segment_of
 from jobs.update_tasks import write_activity, write_layer
@@ -79,7 +82,8 @@ def update(
 
     Returns:
         The new snapshot's manifest, or the latest one's, with `snapshot`, `done_before`, `n_encoded_now` and `segment`,
-        the manifest of what was read, {} where it was read before; `absorbed` and `trimmed`, numbers of live events.
+        the manifest of what was read, {} where it was read before; `absorbed` and `trimmed`, numbers of live events;
+        `erased`, the number of events that were taken out of the files.
 
     Raises:
         InputFileError, MissingColumnError: The input cannot be read.
@@ -90,16 +94,19 @@ def update(
     parent = _parent(workspace)
     encoder = encoder_arguments(workspace, parent.spec.fingerprint, options.encoding)
     with watch.stage("ingest"):
+        erased = erase_what_log_says(workspace, log)
         live = absorb(workspace, log)
-        segment = read_segment_of(workspace, options.reading)
+        segment = read_segment_of(workspace, options.reading, None if log is None else Tombstones.of(log))
     view = present_corpus(workspace)
     with watch.stage("encode"):
         n_encoded = encode_segments(workspace, view, parent.spec.fingerprint, encoder, options.encoding, log)
     spec = _next_spec(parent, view, options.as_of_us)
     with watch.stage("build"):
-        manifest = _next_snapshot(workspace, parent, view, spec, options)
-    n_trimmed = 0 if manifest["done_before"] else trim_log(workspace, log, parent.name)
-    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed}
+        full = options if erased["done_before"] else replace(options, compact=True)
+        manifest = _next_snapshot(workspace, parent, view, spec, full)
+        drop_old_snapshots(workspace)
+    n_trimmed = 0 if manifest["done_before"] else trim_log(log, parent.corpus)
+    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
     return {**manifest, "segment": segment, "n_encoded_now": n_encoded, **counts}
 
 
@@ -207,6 +214,8 @@ def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "duplicates": segment.get("n_duplicates", 0),
         "absorbed": manifest["absorbed"],
         "trimmed": manifest["trimmed"],
+        "erased": manifest["erased"],
+        "erased_rows": segment.get("n_erased", 0),
         "revised_events": segment.get("n_revised_events", 0),
         "encoded_now": manifest["n_encoded_now"],
         "touched_users": 0 if manifest["done_before"] else manifest.get("n_touched_users", manifest["n_users"]),

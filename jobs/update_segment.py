@@ -14,6 +14,7 @@ import ray
 from dynprof import __version__
 from dynprof.corpus import CORPUS
 from dynprof.lineage import SEGMENTS, CorpusView, present_corpus, segment_folder
+from dynprof.live.tombstones import Tombstones
 from dynprof.workspace import Workspace
 from jobs.actors import n_processors
 from jobs.command import ray_session
@@ -25,8 +26,10 @@ __all__ = ["finish_segment", "new_segment", "read_segment_of", "settle_parts"]
 LOG = logging.getLogger("dynprof.update")
 
 
-def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, Any]:
-    """Settle what is new as a segment.
+def read_segment_of(
+    workspace: Workspace, reading: IngestOptions, tombstones: Tombstones | None = None
+) -> dict[str, Any]:
+    """Settle what is new as a segment; rows of erased users and events are left out.
 
     Returns:
         Its manifest; {} where these files are a segment already. Where they say nothing new, no segment is written, and
@@ -46,7 +49,7 @@ def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, A
     name = new_segment(workspace, view, identity)
     shared = {"workspace_uri": workspace.uri, "n_buckets": view.n_buckets, "now": time.time()}
     columns = {"events": reading.columns, "users": reading.user_columns, "items": reading.item_columns}
-    arguments = {**shared, "columns": columns, "folder": segment_folder(name)}
+    arguments = {**shared, "columns": columns, "folder": segment_folder(name), "tombstones": tombstones}
     with ray_session():
         read = ray.remote(read_part)
         parts = [read.remote(table, split, arguments) for table, planned in splits.items() for split in planned]
@@ -57,6 +60,7 @@ def read_segment_of(workspace: Workspace, reading: IngestOptions) -> dict[str, A
         "n_rows_read": sum(r["n_read"] for r in rejected if r["table"] == "events"),
         "n_ignored": sum(r["n_ignored"] for r in rejected),
         "n_quarantined": sum(r["n_rows"] for r in rejected),
+        "n_erased": sum(r["n_erased"] for r in rejected),
     }
     inputs = {table: sorted({s.path for s in planned}) for table, planned in splits.items()}
     return finish_segment(workspace, view, name, {**counts, **read_counts, "input_id": identity, "inputs": inputs})

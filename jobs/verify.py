@@ -26,8 +26,8 @@ from dynprof.live.truth import ExactProfile, Truth
 from dynprof.snapshot import format_time_us, parse_decays
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
-from jobs.absorb import add_live_flag, live_log
 from jobs.command import Stopwatch, parser, run, start_logging
+from jobs.live_flag import add_live_flag, live_log
 
 __all__ = ["LEAST_COSINE", "Served", "verify"]
 
@@ -107,7 +107,7 @@ class HttpServer:
 def verify(
     store: SnapshotStore, log: EventLog, server: Server, decays: Sequence[Decay], *, n_users: int, seed: int = 0
 ) -> dict[str, Any]:
-    """Compare served profiles with exact ones of corpus and log.
+    """Compare served profiles with those of corpus and log: error with the exact one, cosine with a rebuilt state's.
 
     While events come in, a served profile may be ahead of the log as it was read: what differs is compared again with
     the log of then, a few times.
@@ -121,8 +121,8 @@ def verify(
         seed: Of the choice.
 
     Returns:
-        `users`, `missing` and `extra` (users and events), `least_cosine`, `worst_error_over_bound` (error less bound, of
-        the vector's length), `ok`, and the first `differences`.
+        `users`, `missing` and `extra` (users and events), `least_cosine`, `worst_error_over_bound` (error less
+        bound, of the vector's length), `ok`, and the first `differences`.
     """
     truth = Truth(store, log)
     users = _choose(truth, n_users, np.random.default_rng(seed))
@@ -131,7 +131,7 @@ def verify(
     for attempt in range(_TRIES):
         found = {asked: _compare(truth, server, *asked) for asked in open_questions}
         last = attempt == _TRIES - 1
-        for asked, comparison in found.items():
+        for comparison in found.values():
             if comparison.ok or last:
                 total = total.worse_of(comparison)
         open_questions = [asked for asked, comparison in found.items() if not comparison.ok]
@@ -190,10 +190,9 @@ def _distance(expected: ExactProfile, served: Served) -> _Comparison:
     n_expected = expected.n_events + expected.n_waiting
     missing, extra = max(0, n_expected - served.n_events), max(0, served.n_events - n_expected)
     error = float(np.linalg.norm(expected.vector - served.vector))
-    lengths = float(np.linalg.norm(expected.vector) * np.linalg.norm(served.vector))
-    # A profile within its bound may point elsewhere by as much: the cosine is asked where the bound is 0.
-    exact = served.error_bound == 0 and lengths > _ROUNDING
-    cosine = float(np.float64(expected.vector @ served.vector) / lengths) if exact else 1.0
+    rebuilt = expected.rebuilt.astype(np.float64)
+    lengths = float(np.linalg.norm(rebuilt) * np.linalg.norm(served.vector))
+    cosine = float(rebuilt @ served.vector) / lengths if lengths > _ROUNDING else 1.0
     return _Comparison(missing, extra, cosine, error - served.error_bound - _ROUNDING)
 
 

@@ -1,6 +1,6 @@
 """Profiles by weighing every event of corpus and log, settled as the next update will: the judge of what is served.
 
-Shares with the overlay what both must agree on anyway (formats, the log, the formula of a profile), not its bookkeeping.
+Shares with the overlay what both must agree on (formats, the log, the formula of a profile), not its bookkeeping.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dynprof.live.tombstones import Tombstones
 from dynprof.profile import exact_profiles
 from dynprof.schema import BIOS, EVENTS, ITEMS
 from dynprof.segments import find_rows, read_bios, read_events
+from dynprof.state import ProfileStates
 from dynprof.store import SnapshotStore
 
 __all__ = ["ExactProfile", "Truth"]
@@ -37,13 +38,15 @@ class ExactProfile:
     """One user.
 
     Attributes:
-        vector: (dim,) float32.
+        vector: (dim,) float32, every event weighed.
+        rebuilt: (dim,) float32, out of a state built of all events: what a snapshot of everything answers.
         mass: sum |w|.
         n_events: Events with a vector before the time.
         n_waiting: Events with a text that has no vector yet.
     """
 
     vector: npt.NDArray[np.float32]
+    rebuilt: npt.NDArray[np.float32]
     mass: float
     n_events: int
     n_waiting: int
@@ -84,25 +87,28 @@ class Truth:
         told = early.filter(pc.is_valid(early["text_hash"]))
         known = self._vectors(told["text_hash"])
         counted = np.flatnonzero([text in known for text in told["text_hash"].to_pylist()])
-        rows = told.take(pa.array(counted))
-        matrix = np.array([known[t] for t in rows["text_hash"].to_pylist()], np.float32).reshape(
-            -1, self.store.spec.dim
-        )
-        types = np.array([self.store.spec.type_weights.get(n, 1.0) for n in rows["event_type"].to_pylist()])
-        prior = self.population if bio is None or bio not in (found := self._texts.find([bio])) else found[bio]
-        read = exact_profiles(
-            np.zeros(len(rows), np.int64),
+        rows, spec = told.take(pa.array(counted)), self.store.spec
+        matrix = np.array([known[t] for t in rows["text_hash"].to_pylist()], np.float16).reshape(-1, spec.dim)
+        at_us = np.asarray(rows["timestamp"].cast(pa.int64()))
+        weights = np.asarray(rows["weight"], np.float64)
+        weights = weights * [spec.type_weights.get(name, 1.0) for name in rows["event_type"].to_pylist()]
+        prior = self.population if not bio else self._texts.find([bio]).get(bio, self.population)
+        shrinking = {"prior": np.asarray(prior, np.float32)[None], "prior_weight": spec.prior_weight}
+        users = np.zeros(len(rows), np.int64)
+        states = ProfileStates.from_events(users, at_us, weights.astype(np.float32), matrix, 1, bank=spec.bank)
+        exact = exact_profiles(
+            users,
             np.arange(len(rows)),
-            np.asarray(rows["timestamp"].cast(pa.int64())),
-            np.asarray(rows["weight"], np.float64) * types,
-            matrix,
+            at_us,
+            weights,
+            matrix.astype(np.float32),
             decay,
             n_users=1,
             as_of_us=as_of_us,
-            prior=np.asarray(prior, np.float32)[None],
-            prior_weight=self.store.spec.prior_weight,
+            **shrinking,  # type: ignore[arg-type]
         )
-        return ExactProfile(read.vectors[0], float(read.mass[0]), len(rows), len(told) - len(rows))
+        rebuilt = states.profile(decay, as_of_us, **shrinking).vectors[0]  # type: ignore[arg-type]
+        return ExactProfile(exact.vectors[0], rebuilt, float(exact.mass[0]), len(rows), len(told) - len(rows))
 
     @cached_property
     def population(self) -> npt.NDArray[np.float32]:

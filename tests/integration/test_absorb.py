@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from byte_scan import files_with
 from same_answers import assert_same_answers
 
 from dynprof.embeddings import EMBEDDINGS
@@ -21,13 +22,15 @@ from dynprof.live.log import LiveEvent
 from dynprof.live.open_log import open_log
 from dynprof.live.sqlite_log import SqliteLog
 from dynprof.live.store import LiveStore
+from dynprof.segments import read_events
 from dynprof.snapshot import SNAPSHOTS
 from dynprof.store import SnapshotStore
 from dynprof.text import prepare_texts
 from dynprof.workspace import Workspace
 from dynprof.world import WorldSpec, write_world
-from jobs import build, pipeline, update
+from jobs import build, erase, pipeline, update
 from jobs.command import Stopwatch
+from jobs.ingest import IngestOptions
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -185,6 +188,42 @@ def test_live_none_leaves_the_log_alone(copy: Path, events: pa.Table, log: Sqlit
 
 
 def options() -> update.UpdateOptions:
-    from jobs.ingest import IngestOptions
-
     return update.UpdateOptions(IngestOptions(()))
+
+
+def test_erased_users_are_gone_from_every_file_and_stay_out_when_they_are_imported_again(
+    copy: Path, events: pa.Table, log: SqliteLog, tmp_path: Path
+) -> None:
+    workspace = Workspace(copy)
+    log.append(live_events(events.slice(650, 100)))
+    run(copy)  # so that a segment has something of them too
+    store = SnapshotStore(workspace)
+    counts = events.slice(0, 750)["user_id"].value_counts().to_pylist()
+    victim = max(counts, key=lambda row: row["counts"])["values"]
+    single = next(row for row in events.slice(0, 700).to_pylist() if row["user_id"] != victim and row["text"])
+    log.erase_user(victim)
+    log.erase_event(single["event_id"])
+    found = update.main(["--workspace", str(copy), "--log-level", "ERROR"])
+    assert found["erased"] == max(row["counts"] for row in counts) + 1
+    assert files_with(copy, [victim.encode()]) == {}
+    fresh = SnapshotStore(workspace)
+    assert workspace.folders(SNAPSHOTS) == [fresh.name]
+    assert fresh.n_users == store.n_users - 1
+    again = erase.main(["--workspace", str(copy), "--log-level", "ERROR"])
+    assert again["done_before"] is True
+    pq.write_table(events, tmp_path / "all.parquet")
+    summary = run(copy, "--events", str(tmp_path / "all.parquet"))
+    assert files_with(copy, [victim.encode()]) == {}
+    ids = [row["event_id"] for b in range(3) for row in rows_of_bucket(workspace, b)]
+    assert single["event_id"] not in ids
+    assert summary["erased_rows"] == events["user_id"].to_pylist().count(victim) + 1
+    other = tmp_path / "other"
+    flags = ["--events", str(tmp_path / "all.parquet"), "--workspace", str(other), "--live", str(copy / "live")]
+    fresh_start = pipeline.main([*flags, *BUILD, *DECAYS])
+    assert fresh_start["erased_rows"] == summary["erased_rows"]
+    assert files_with(other, [victim.encode()]) == {}
+
+
+def rows_of_bucket(workspace: Workspace, bucket: int) -> list[dict[str, Any]]:
+    view = present_corpus(workspace)
+    return read_events(workspace, bucket, ["event_id"], segments=view.segments).to_pylist()

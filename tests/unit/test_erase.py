@@ -40,7 +40,7 @@ from dynprof.snapshot import SNAPSHOTS
 from dynprof.store import SnapshotStore
 from dynprof.text import prepare_texts
 from dynprof.workspace import Workspace
-from jobs.erase import drop_old_snapshots, erase
+from jobs.erasing import drop_old_snapshots, erase
 
 VICTIM = "victim-Ünï-77"
 DECAY = Decay("exponential", "30d")
@@ -115,7 +115,7 @@ def needles(*texts: str) -> list[bytes]:
 
 
 def erase_all(workspace: Workspace, log: MemoryLog) -> dict[str, Any]:
-    found = erase(workspace, Tombstones.of(log), rebuild=False, each=each_in_turn)
+    found = erase(workspace, Tombstones.of(log), each=each_in_turn)
     build_snapshot(workspace)
     drop_old_snapshots(workspace)
     return found
@@ -172,7 +172,7 @@ def test_live_events_and_updates_go_on_after_an_erasure(workspace: Workspace, lo
     assert served.profile("bob", DECAY).n_events == 3  # of a text that the corpus has a vector of
     second = MemoryLog()
     second.erase_user("ann")
-    erase(workspace, Tombstones.of(second), rebuild=False, each=each_in_turn)
+    erase(workspace, Tombstones.of(second), each=each_in_turn)
     assert present_corpus(workspace).at(view.ids[0]) == 0
 
 
@@ -215,7 +215,7 @@ def test_killed_before_any_write_it_goes_on_to_the_same_end(
         SnapshotStore(workspace)  # somebody is served all the time
         erase_all(workspace, log)
         assert files_with(Path(workspace.uri), gone) == {}
-        assert present_corpus(workspace).manifest["n_events"] == len(all_events(workspace)) == 35
+        assert present_corpus(workspace).manifest["n_events"] == len(all_events(workspace)) == 34
         assert SnapshotStore(workspace).n_users == 3
         if not died:
             break

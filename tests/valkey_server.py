@@ -1,4 +1,4 @@
-"""A real Valkey or Redis server on the loopback address, with its files in a folder; killed and started again at will."""
+"""A real Valkey or Redis server on the loopback address, with its files in a folder; killed and started at will."""
 
 from __future__ import annotations
 

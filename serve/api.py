@@ -9,6 +9,7 @@ from serve import events, health, users
 from serve.engine import Engine
 from serve.errors import add_error_handlers
 from serve.live import LiveService
+from serve.live_errors import add_live_error_handlers
 
 __all__ = ["make_api"]
 
@@ -29,6 +30,7 @@ def make_api(engine: Engine | None, live: LiveService | None = None) -> FastAPI:
     app.state.engine = engine
     app.state.live = live
     add_error_handlers(app)
+    add_live_error_handlers(app)
     app.include_router(events.router)
     app.include_router(users.router)
     app.include_router(health.router)

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dynprof.errors import AsOfError, LiveLogError, UnknownUserError
+from dynprof.errors import AsOfError, UnknownUserError
 
-__all__ = ["ERROR_RESPONSES", "ErrorAnswer", "NotReadyError", "RefusedError", "add_error_handlers"]
+__all__ = ["ERROR_RESPONSES", "ErrorAnswer", "NotReadyError", "add_error_handlers"]
 
 LOG = logging.getLogger("dynprof.serve")
 
@@ -39,27 +39,6 @@ class NotReadyError(Exception):
     """No snapshot is loaded."""
 
 
-class RefusedError(Exception):
-    """A request that is not carried out, for a reason that its sender can do something about.
-
-    Args:
-        status: Of the answer.
-        code: Of the error body.
-        message: Where, expected, found, what to do.
-        parameter: At fault; None where it is none.
-        retry_after_s: When to try again; None where that does not help.
-    """
-
-    def __init__(
-        self, status: int, code: str, message: str, parameter: str | None = None, *, retry_after_s: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.parameter = parameter
-        self.retry_after_s = retry_after_s
-
-
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "The snapshot has no such user."},
     422: {"model": ErrorAnswer, "description": "A parameter is unknown or has a value that means nothing."},
@@ -74,8 +53,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UnknownUserError, _handler(404, "unknown_user", "user_id"))
     app.add_exception_handler(AsOfError, _handler(422, "as_of_too_early", "as_of"))
     app.add_exception_handler(NotReadyError, _handler(503, "not_ready"))
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(LiveLogError, _log_failed)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(_LastResort)
 
@@ -90,22 +67,6 @@ def _handler(status: int, code: str, parameter: str | None = None) -> Any:
         return _answer(status, code, str(error), parameter)
 
     return handle
-
-
-async def _refused(_: Request, error: Any) -> Response:
-    answer = _answer(error.status, error.code, str(error), error.parameter)
-    if error.retry_after_s is not None:
-        answer.headers["Retry-After"] = str(error.retry_after_s)
-    return answer
-
-
-async def _log_failed(request: Request, error: Exception) -> Response:
-    # The reason names files and hosts: it is for the log of the replica, not for whoever asks.
-    LOG.error("path=%s %s", request.url.path, error)
-    message = "The log of live events cannot be read or written now; nothing of this request is promised. Ask again."
-    answer = _answer(503, "log_unavailable", message)
-    answer.headers["Retry-After"] = "1"
-    return answer
 
 
 async def _invalid(_: Request, error: Any) -> Response:

@@ -25,8 +25,8 @@ class _PostedEvent(BaseModel):
 
     user_id: str | int = Field(description="Whose. At most 512 bytes.")
     timestamp: str | float = Field(
-        description="ISO 8601 (UTC where no zone is given), or a number since 1970: seconds, milliseconds, microseconds "
-        "or nanoseconds, told apart by size. At most 5 minutes ahead of the server's clock.",
+        description="ISO 8601 (UTC where no zone is given), or a number since 1970: seconds, milliseconds, "
+        "microseconds or nanoseconds, told apart by size. At most 5 minutes ahead of the server's clock.",
         examples=["2026-11-22T09:00:00Z"],
     )
     text: str | None = Field(None, description="What was written. Needed unless `item_id` is given.")

@@ -8,10 +8,14 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from dynprof.errors import UnknownUserError
 from dynprof.live.log import LiveEvent, Outcome
-from serve.errors import ERROR_RESPONSES, ErrorAnswer, RefusedError
+from serve.errors import ERROR_RESPONSES
+from serve.event_bodies import LoadedLive, PostedBody
 from serve.event_schemas import (
     POSTED_EVENTS,
     EventErasedAnswer,
@@ -21,36 +25,42 @@ from serve.event_schemas import (
     UserErasedAnswer,
 )
 from serve.live import TooBusyError
-from serve.posted import LoadedLive, PostedBody
+from serve.live_errors import LIVE_RESPONSES, RefusedError
 from serve.users import UserId
 
 __all__ = ["router"]
 
-_REFUSALS = {
-    413: {"model": ErrorAnswer, "description": "The body or the batch is larger than the server takes."},
-    422: {"model": ErrorAnswer, "description": "The body is no JSON, or the one event that was posted is rejected."},
-    429: {"model": ErrorAnswer, "description": "Too many events wait; `Retry-After` says when to send this again."},
-    503: {"model": ErrorAnswer, "description": "No log, or it cannot be written: nothing is promised, send it again."},
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-router = APIRouter(tags=["live"], responses={code: ERROR_RESPONSES[code] for code in (422, 500, 503)})
+router = APIRouter(tags=["live"], responses={500: ERROR_RESPONSES[500], **{n: LIVE_RESPONSES[n] for n in (422, 503)}})
+
+
+class _ErasureRoute(APIRoute):
+    """Its path is any id, so it has nothing to say about other methods: `GET /v1/users/a/x` is no known route (404)."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return (Match.NONE, {}) if match is Match.PARTIAL else (match, found)
+
+
+erasure = APIRouter(route_class=_ErasureRoute)
 
 EventId = Annotated[str, Path(description="Percent-encoded as one path segment; `/` may also stand as it is.")]
 
-# Plain functions, not coroutines: they wait for the disk, in threads, so that those who wait together are written together.
+# Plain functions, not coroutines: they wait for the disk, in threads; those who wait together are written together.
 
 
 @router.post(
     "/v1/events",
     status_code=202,
     response_model=EventsAnswer,
-    responses=_REFUSALS,
+    responses=LIVE_RESPONSES,
     openapi_extra={"requestBody": POSTED_EVENTS},
 )
 def post_events(posted: PostedBody, live: LoadedLive) -> Response:
-    """One event, a list of them, or `{"events": [...]}`. 202 only when those accepted are durable. Send it again in doubt:
-    an event counts once.
+    """One event, a list of them, or `{"events": [...]}`. 202 only when those accepted are durable.
+
+    In doubt send again: an event counts once.
     """
     try:
         outcomes = live.take_in(posted.records)
@@ -61,14 +71,14 @@ def post_events(posted: PostedBody, live: LoadedLive) -> Response:
     return Response(_events_answer(outcomes), 202, media_type="application/json")
 
 
-@router.delete("/v1/events/{event_id:user_id}")
+@erasure.delete("/v1/events/{event_id:user_id}")
 def erase_event(event_id: EventId, live: LoadedLive) -> EventErasedAnswer:
     """Erase one event for good. Its id is never taken again, also where it was not known yet."""
     _require_id(event_id, "event_id")
     return EventErasedAnswer(event_id=event_id, removed=live.erase_event(event_id))
 
 
-@router.delete("/v1/users/{user_id:user_id}")
+@erasure.delete("/v1/users/{user_id:user_id}")
 def erase_user(user_id: UserId, live: LoadedLive) -> UserErasedAnswer:
     """Erase a user for good: events, profile, state; later events of the user are rejected."""
     _require_id(user_id, "user_id")
@@ -87,6 +97,9 @@ def export_user(user_id: UserId, live: LoadedLive) -> ExportAnswer:
         live_events=[_exported(e) for e in events],
         snapshot=None if snapshot is None else dict(snapshot),
     )
+
+
+router.include_router(erasure)
 
 
 def _require_id(identity: str, name: str) -> None:

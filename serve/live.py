@@ -113,7 +113,7 @@ class LiveService:
         with self._counting:
             if self._n_waiting and self._n_waiting + n_events > self.limits.waiting_events:
                 raise TooBusyError(
-                    f"{self._n_waiting:,} events wait for the log, at most {self.limits.waiting_events:,} may"
+                    f"expected at most {self.limits.waiting_events:,} to wait for the log, found {self._n_waiting:,}"
                 )
             self._n_waiting += n_events
         try:

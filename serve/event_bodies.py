@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, Request
 
-from serve.errors import NotReadyError, RefusedError
+from serve.errors import NotReadyError
 from serve.live import LiveService
+from serve.live_errors import RefusedError
 
 __all__ = ["LoadedLive", "Posted", "PostedBody"]
 
@@ -48,8 +49,8 @@ async def _posted(request: Request, live: LoadedLive) -> Posted:
     posted = Posted(value)
     if len(posted.records) > live.limits.events:
         message = (
-            f"events: expected at most {live.limits.events:,}, found {len(posted.records):,}. None was taken; send them in "
-            "several requests."
+            f"events: expected at most {live.limits.events:,}, found {len(posted.records):,}. None was taken; send "
+            "them in several requests."
         )
         raise RefusedError(413, "too_many_events", message, "events")
     return posted

@@ -135,8 +135,8 @@ def measure(args: argparse.Namespace, folder: Path, stores: dict[str, str], urls
         for name in stores:
             runs[name] = partial(append_all, logs[name], ready, args.threads)
             runs[f"{name}_http"] = partial(post_all, clients[name], ready, args.threads)
-        seconds = in_turn(runs, args.rounds, before_each=partial(prepare, size))
-        rates = {name: [round(args.events / s) for s in found] for name, found in seconds.items()}
+        seconds = in_turn(runs, args.rounds + 1, before_each=partial(prepare, size))  # the first is for imports
+        rates = {name: [round(args.events / s) for s in found[1:]] for name, found in seconds.items()}
         results[f"events_per_s_batches_of_{size}"] = {name: summary(found) for name, found in rates.items()}
     for name in stores:
         prepare(1)

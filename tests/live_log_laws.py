@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ class LogLaws(ABC):
     ) -> None:
         with self.fresh() as log:
             edges = [0, *sorted(cuts), len(order)]
-            parts = [order[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+            parts = [order[a:b] for a, b in pairwise(edges)]
             found = [s for part in parts for s in statuses(log, *part)]
             assert found.count("accepted") == 12
             if retry:

@@ -1,4 +1,4 @@
-"""A process that appends to a log and says which ids were acknowledged: what tests of kills and of many writers start."""
+"""A process that appends to a log and says which ids were acknowledged: for tests of kills and of many writers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main(uri: str, seed: str, n_batches: str, die_at: str, ids: str) -> None:
     from dynprof.live.sqlite_log import SqliteLog
 
     fatal_batch, _, fatal_step = die_at.partition(":")
-    batch = 0
+    batch = -1
 
     def die(step: str) -> None:
         if step == fatal_step and str(batch) == fatal_batch:
@@ -49,7 +49,8 @@ def main(uri: str, seed: str, n_batches: str, die_at: str, ids: str) -> None:
 
     log = SqliteLog(uri, on_step=die) if die_at else open_log(uri)
     rng = Random(int(seed))
-    for batch in range(int(n_batches)):
+    for _ in range(int(n_batches)):
+        batch += 1
         events = [make_event(rng.randrange(int(ids))) for _ in range(rng.randint(1, 20))]
         try:
             log.append(events)

@@ -47,11 +47,13 @@ class Outcome:
         event_id: Of the event; None where it was rejected before it had one.
         status: `duplicate`: known before, and counted once.
         reason: Why it was rejected: where, expected, found.
+        code: The same in a word: one of `dynprof.checks.REASONS`, or `user_erased`.
     """
 
     event_id: str | None
     status: Literal["accepted", "duplicate", "rejected"]
     reason: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)

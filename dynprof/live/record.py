@@ -40,7 +40,7 @@ class Record:
 
 def keyed(identity: str, secret: bytes) -> bytes:
     """BLAKE2b-128 of an id under a secret key: whoever lacks the key cannot test a guess."""
-    return blake2b(identity.encode(), key=secret, digest_size=KEY_BYTES).digest()
+    return blake2b(identity.encode(errors="surrogatepass"), key=secret, digest_size=KEY_BYTES).digest()
 
 
 def records_of(events: Sequence[LiveEvent], secret: bytes) -> list[Record]:

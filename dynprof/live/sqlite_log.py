@@ -14,7 +14,7 @@ from dynprof.live.group_commit import GroupCommit
 from dynprof.live.log import Change, ChangeKind, LiveEvent, Outcome
 from dynprof.live.record import Record, keyed, records_of, unpack
 from dynprof.live.sqlite_file import ERASE_EVENT, ERASE_USER, EVENT, VECTOR, SqliteFile
-from dynprof.live.verdicts import USER_ERASED, check_vectors
+from dynprof.live.verdicts import check_vectors, refuse_erased
 
 __all__ = ["SqliteLog"]
 
@@ -187,7 +187,7 @@ def _judge(db: sqlite3.Connection, records: list[Record]) -> tuple[list[Outcome]
     outcomes, fresh, ids = [], [], set()
     for record in records:
         if record.user_key in erased:
-            outcomes.append(Outcome(record.event_id, "rejected", USER_ERASED))
+            outcomes.append(refuse_erased(record.event_id))
         elif record.id_key in ids or db.execute("SELECT 1 FROM seen WHERE id_key = ?", (record.id_key,)).fetchone():
             outcomes.append(Outcome(record.event_id, "duplicate"))
         else:

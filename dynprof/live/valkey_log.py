@@ -18,7 +18,7 @@ from dynprof.live import valkey_scripts as scripts
 from dynprof.live.log import Change, ChangeKind, LiveEvent, Outcome
 from dynprof.live.record import KEY_BYTES, SECRET_BYTES, keyed, records_of, unpack
 from dynprof.live.valkey_disk import require_durable, rewrite_files
-from dynprof.live.verdicts import USER_ERASED, check_vectors
+from dynprof.live.verdicts import check_vectors, refuse_erased
 
 __all__ = ["ValkeyLog"]
 
@@ -205,7 +205,7 @@ def _parts(uri: str) -> tuple[str, str, bool, str]:
 
 def _outcome(event_id: str, letter: bytes) -> Outcome:
     if letter == b"r":
-        return Outcome(event_id, "rejected", USER_ERASED)
+        return refuse_erased(event_id)
     return Outcome(event_id, "accepted" if letter == b"a" else "duplicate")
 
 

@@ -8,11 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.errors import ConfigError
+from dynprof.live.log import Outcome
 from dynprof.live.record import KEY_BYTES
 
-__all__ = ["USER_ERASED", "check_vectors"]
+__all__ = ["check_vectors", "refuse_erased"]
 
-USER_ERASED = "user_id: expected a user who was not erased, found one who was; events of this user are never kept again"
+
+def refuse_erased(event_id: str) -> Outcome:
+    """What becomes of an event of an erased user."""
+    reason = "user_id: expected a user who was not erased, found one who was; this user's events are never kept again"
+    return Outcome(event_id, "rejected", reason, "user_erased")
 
 
 def check_vectors(hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:

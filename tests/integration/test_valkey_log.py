@@ -16,8 +16,8 @@ import pytest
 from live_log_laws import FINGERPRINT, LogLaws, event_ids, make_event, read_all, statuses
 from live_log_writer import acknowledged, start_writer
 from redis import Redis
-from valkey_server import DURABLE, ValkeyServer, server_binary
 
+from benchmarks.valkey_server import DURABLE, ValkeyServer, server_binary
 from dynprof.errors import LiveLogError
 from dynprof.live.log import EventLog, LiveEvent
 from dynprof.live.open_log import open_log

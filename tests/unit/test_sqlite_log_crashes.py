@@ -54,9 +54,8 @@ def test_a_crash_at_any_step_loses_nothing_acknowledged_and_doubles_nothing(tmp_
         assert set(acknowledged) <= set(found), f"seed={seed} step={step}"
         everything = set(acknowledged) | set(under_way)
         assert set(found) == (everything if step == "committed" else set(acknowledged)), f"seed={seed} step={step}"
-        log.append(
-            [make_event(int(i.removeprefix("event-"))) for i in [*under_way, *acknowledged]]
-        )  # the client retries
+        again = [*under_way, *acknowledged]  # the client got no answer, or forgot it, and sends everything again
+        log.append([make_event(int(i.removeprefix("event-"))) for i in again])
         assert set(event_ids(log)) == everything and len(event_ids(log)) == len(everything)
         assert [c.number for c in read_all(log)] == list(range(1, len(everything) + 1))
         log.close()

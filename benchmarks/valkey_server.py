@@ -1,4 +1,4 @@
-"""A real Valkey or Redis server on the loopback address, with its files in a folder; killed and started again at will."""
+"""A real Valkey or Redis server on the loopback address, with its files in a folder; killed and started at will."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Self
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+__all__ = ["DURABLE", "ValkeyServer", "free_port", "server_binary"]
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction", "--save", "")
 
@@ -37,6 +39,7 @@ class ValkeyServer:
 
     @property
     def uri(self) -> str:
+        """Address for `open_log`."""
         return f"valkey://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -65,6 +68,7 @@ class ValkeyServer:
 
 
 def free_port() -> int:
+    """A port of the loopback address that nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -76,6 +76,14 @@ def encode_segment(
     common = (workspace.uri, fingerprint, segment, corpus_id, n_shards, arguments, texts[0])
     todo = [encode.remote(shard, *common, *known) for shard in range(n_shards) if shard not in done]
     n_encoded: int = sum(ray.get(todo))
+    _finish(workspace, folder, fingerprint, corpus_id, n_texts, n_shards)
+    return n_encoded
+
+
+def _finish(
+    workspace: Workspace, folder: tuple[str, ...], fingerprint: str, corpus_id: str, n_texts: int, n_shards: int
+) -> None:
+    """The manifest of a segment's vectors, with their sum."""
     counts = [workspace.ipc_metadata(*folder, shard_name(shard)) for shard in range(n_shards)]
     manifest = {
         "fingerprint": fingerprint,
@@ -86,7 +94,6 @@ def encode_segment(
         "vector_sum": np.sum([m["vector_sum"] for m in counts], axis=0).tolist(),
     }
     workspace.write_manifest(manifest, *folder)
-    return n_encoded
 
 
 def _texts_of_segment(uri: str, segment: str) -> tuple[pa.Table, int]:

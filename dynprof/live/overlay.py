@@ -6,7 +6,7 @@ is then done in one piece, so a reader sees it whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -53,12 +53,15 @@ class Overlay:
         view: Corpus of the snapshot.
         vectors: Its vectors.
         spec: What profiles mean.
+        is_clean: Whether the snapshot was built after all that was erased so far had left the files.
 
     Attributes:
         number: Of the last change that readers see; the first to follow is the one after what the corpus took in.
     """
 
-    def __init__(self, log: EventLog, view: CorpusView, vectors: CorpusVectors, spec: SnapshotSpec) -> None:
+    def __init__(
+        self, log: EventLog, view: CorpusView, vectors: CorpusVectors, spec: SnapshotSpec, *, is_clean: bool = False
+    ) -> None:
         self.log, self.spec = log, spec
         self.corpus, self._texts = CorpusLookup(vectors.workspace, view), CorpusTexts(vectors)
         self.number = absorbed_number(view.manifest, log)
@@ -73,7 +76,7 @@ class Overlay:
         self._vector_sum = np.asarray(vectors.manifest["mean_vector"]) * view.manifest["n_events_with_text"]
         self._n_vectors = int(view.manifest["n_events_with_text"])
         self._state, self._following = Lock(), Lock()
-        self._erase(log.erased_users(), log.erased_events())
+        self._begin(is_clean)
 
     def catch_up(self) -> int:
         """Read all that the log has; the number of changes that were new."""
@@ -191,10 +194,13 @@ class Overlay:
     def _is_gone(self, event_id: str) -> bool:
         return bool(self._erased_events) and self.log.keyed(event_id) in self._erased_events
 
-    def _erase(self, users: Iterable[bytes], events: Iterable[bytes]) -> None:
+    def _begin(self, is_clean: bool) -> None:
+        """Take up who and what was erased before."""
+        users, events = set(self.log.erased_users()), set(self.log.erased_events())
         with self._state:
-            self._forget(set(users), set(events))
-        self._correct(self._affected(set(), set(users), set(events)))
+            self._forget(users, events)
+        if not is_clean:
+            self._correct(self._affected(set(), users, events))
 
     def _forget(self, users: set[bytes], events: set[bytes]) -> set[str]:
         """Take the live events out that were erased. Returns the items that they were about."""

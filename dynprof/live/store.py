@@ -14,6 +14,7 @@ from dynprof.errors import UnknownUserError
 from dynprof.keys import hash_words
 from dynprof.live.log import EventLog
 from dynprof.live.overlay import Overlay
+from dynprof.live.tombstones import Tombstones
 from dynprof.seen import SeenTexts
 from dynprof.state import ProfileStates
 from dynprof.store import SnapshotStore, UserProfile, UserState, read_user
@@ -27,14 +28,17 @@ class LiveStore:
     Somebody must let `overlay` catch up: a `Follower`, or the caller.
 
     Args:
-        store: The snapshot.
+        store: The snapshot; it has all events of its corpus.
         log: Of live events; what the snapshot's corpus has taken in of it is not read again.
     """
 
     def __init__(self, store: SnapshotStore, log: EventLog) -> None:
         self.store = store
         vectors = open_vectors(store.workspace, store.spec.fingerprint, store.corpus)
-        self.overlay = Overlay(log, store.corpus, vectors, store.spec)
+        corpus = store.corpus
+        is_clean = corpus.manifest.get("erased") == Tombstones.of(log).digest
+        is_clean = is_clean and store.manifest["corpus_id"] == corpus.corpus_id  # not of before the erasure
+        self.overlay = Overlay(log, corpus, vectors, store.spec, is_clean=is_clean)
 
     @property
     def as_of_us(self) -> int:

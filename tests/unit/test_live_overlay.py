@@ -138,7 +138,7 @@ def heavy(n: int) -> list[Row]:
     return [row(f"h{i}", "u1", START_US + i * DAY_US, f"orbit {i % 7}") for i in range(n)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(rows_of_world, rows_of_world, st.randoms(use_true_random=False), st.integers(0, 30), st.booleans())
 def test_any_order_any_split_and_any_retry_is_served_as_it_would_be_rebuilt(
     base: list[Row], later: list[Row], chance: Any, n_heavy: int, waits: bool
@@ -162,7 +162,7 @@ def test_any_order_any_split_and_any_retry_is_served_as_it_would_be_rebuilt(
         assert_served_as_rebuilt(world, whole, [*USERS, "bio-only", "silent", "nobody"])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(rows_of_world, rows_of_world, st.randoms(use_true_random=False), st.integers(0, 40), st.booleans())
 def test_what_was_erased_is_served_as_if_it_had_never_come(
     base: list[Row], later: list[Row], chance: Any, n_heavy: int, late: bool

@@ -25,6 +25,7 @@ from dynprof.workspace import Workspace
 __all__ = [
     "CorpusVectors",
     "Vectors",
+    "continued_fingerprint",
     "covers",
     "find_in_shards",
     "latest_fingerprint",
@@ -142,6 +143,25 @@ def latest_fingerprint(workspace: Workspace) -> str:
             "Run `python -m jobs.encode` first."
         )
     return max(finished)[1]
+
+
+def continued_fingerprint(workspace: Workspace) -> str:
+    """The same, but where the last segments have no vectors yet, the newest that can be carried on.
+
+    Raises:
+        WorkspaceError: There are none.
+    """
+    try:
+        return latest_fingerprint(workspace)
+    except WorkspaceError:
+        view, begun = present_corpus(workspace), []
+        for fingerprint in workspace.folders(EMBEDDINGS):
+            manifest = workspace.read_manifest(EMBEDDINGS, fingerprint)
+            if manifest is not None and view.at(manifest["corpus_id"]) >= 0:
+                begun.append((manifest["created_at"], fingerprint))
+        if not begun:
+            raise
+        return max(begun)[1]
 
 
 def covers(workspace: Workspace, fingerprint: str, view: CorpusView) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES
 from dynprof.decay import Decay
-from dynprof.embedded import CorpusVectors, covers, latest_fingerprint, open_vectors
+from dynprof.embedded import CorpusVectors, continued_fingerprint, covers, latest_fingerprint, open_vectors
 from dynprof.errors import ConfigError, SnapshotNotFoundError
 from dynprof.keys import bucket_name
 from dynprof.lineage import CorpusView, corpus_of, present_corpus
@@ -133,7 +133,7 @@ def build_with_log(
         with watch.stage("build"):
             return {**build(workspace, options), "absorbed": 0, "trimmed": 0, "erased": 0}
     before = _corpus_of_latest(workspace)
-    fingerprint = options.fingerprint or latest_fingerprint(workspace)
+    fingerprint = options.fingerprint or continued_fingerprint(workspace)
     with watch.stage("ingest"):
         erased = erase_what_log_says(workspace, log)
         live = absorb(workspace, log)

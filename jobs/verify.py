@@ -177,13 +177,9 @@ def _compare(truth: Truth, server: Server, user_id: str, decay: Decay) -> _Compa
     except (AsOfError, OSError) as error:  # an event that came since: the next round knows it
         LOG.debug("as_of=%d %s", truth.as_of_us, error)
         return _Comparison(missing=1)
-    if expected is None or served is None:
-        return (
-            _Comparison(missing=int(served is None), extra=int(expected is None))
-            if expected != served
-            else _Comparison()
-        )
-    return _distance(expected, served)
+    if expected is not None and served is not None:
+        return _distance(expected, served)
+    return _Comparison(int(expected is not None), int(served is not None))
 
 
 def _distance(expected: ExactProfile, served: Served) -> _Comparison:

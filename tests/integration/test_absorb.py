@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from byte_scan import files_with
@@ -42,7 +43,9 @@ DECAYS = ["--decays", "exponential"]
 def events(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     folder = tmp_path_factory.mktemp("world")
     write_world(WorldSpec(n_users=40, n_events=1_000, seed=5), Workspace(folder))
-    return pq.read_table(folder / "events-00000.parquet").sort_by("timestamp")
+    made = pq.read_table(folder / "events-00000.parquet").sort_by("timestamp")
+    nobody_mentions = pc.binary_join_element_wise("person", made["user_id"], "-")
+    return made.set_column(made.schema.get_field_index("user_id"), "user_id", nobody_mentions)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ __all__ = ["drop_old_snapshots", "erase", "erase_what_log_says"]
 
 LOG = logging.getLogger("dynprof.erase")
 
-REPORTS = "reports"
+_DERIVED = ("reports", "index")
+"""Folders that are made of the corpus and go as a whole: `jobs.evaluate` and `jobs.index` make them anew."""
 
 
 Each = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
@@ -126,8 +127,8 @@ def _rewrite(workspace: Workspace, tombstones: Tombstones, plan: ErasurePlan, ea
     each(rewrite_tables, [(uri, part, tombstones, plan) for part in parts])
     each(rewrite_quarantine, [(uri, part, tombstones) for part in folders])
     each(rewrite_vectors, [(uri, folder, file, plan) for folder, file in vectors])
-    for name in workspace.folders(REPORTS):
-        workspace.remove(REPORTS, name)
+    for folder in _DERIVED:
+        workspace.remove(folder)
     for folder, new in plan.manifests:
         before = workspace.require_manifest(folder, made_by="update")
         workspace.write_manifest({**before, **new}, folder)

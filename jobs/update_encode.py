@@ -68,7 +68,7 @@ def encode_segment(
     known = [look_up.remote(vectors, group, i == 0, texts[0]) for i, group in enumerate(groups)]
     if log is not None:
         known.append(ray.put(_vectors_of_log(log, fingerprint, ray.get(texts[0]), int(vectors.manifest["dim"]))))
-    _, resources, threads = actor_plan(device, actors)
+    _, resources, threads = actor_plan(device, actors, n_shards - len(done))
     resources = {"num_cpus": threads} if "num_cpus" in resources else resources
     # A task and not an actor: a worker keeps its encoder for the next shard, and a lost one is replaced by itself.
     encode = ray.remote(_encode_shard).options(**resources)

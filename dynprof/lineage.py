@@ -70,7 +70,7 @@ def present_corpus(workspace: Workspace) -> CorpusView:
     for name in workspace.folders(CORPUS, SEGMENTS):
         segment = workspace.read_manifest(segment_folder(name))
         parent = None if segment is None else segment["parent_corpus_id"]
-        if segment is not None and parent in (ids[-1], renamed.get(ids[-1])):
+        if segment is not None and renamed.get(parent, parent) == renamed.get(ids[-1], ids[-1]):
             names.append(name)
             ids.append(segment["corpus_id"])
             manifest = _extended(manifest, segment)

@@ -144,7 +144,8 @@ def build_with_log(
             encode_segments(workspace, view, fingerprint, encoder, encoding, log)
     with watch.stage("build"):
         manifest = build(workspace, options.of(fingerprint))
-        drop_old_snapshots(workspace)
+        if not erased["done_before"]:
+            drop_old_snapshots(workspace)
     n_trimmed = 0 if before is None or manifest["done_before"] else trim_log(log, before)
     counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
     return {**manifest, **counts}

@@ -78,9 +78,7 @@ def erase_what_log_says(workspace: Workspace, log: EventLog | None) -> dict[str,
 
 
 def drop_old_snapshots(workspace: Workspace) -> None:
-    """End an erasure: remove the snapshots that were built before it, and its plan."""
-    if read_plan(workspace) is None:
-        return
+    """End an erasure: remove the snapshots that were built before it, and its plan. Only after `erase` and a build."""
     present = present_corpus(workspace)
     for name in workspace.folders(SNAPSHOTS):
         manifest = workspace.read_manifest(SNAPSHOTS, name)

@@ -104,7 +104,8 @@ def update(
     with watch.stage("build"):
         full = options if erased["done_before"] else replace(options, compact=True)
         manifest = _next_snapshot(workspace, parent, view, spec, full)
-        drop_old_snapshots(workspace)
+        if not erased["done_before"]:
+            drop_old_snapshots(workspace)
     n_trimmed = 0 if manifest["done_before"] else trim_log(log, parent.corpus)
     counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
     return {**manifest, "segment": segment, "n_encoded_now": n_encoded, **counts}

@@ -174,7 +174,9 @@ def test_live_events_and_updates_go_on_after_an_erasure(workspace: Workspace, lo
     second = MemoryLog()
     second.erase_user("ann")
     erase(workspace, Tombstones.of(second), each=each_in_turn)
-    assert present_corpus(workspace).at(view.ids[0]) == 0
+    after = present_corpus(workspace)
+    assert (len(after.segments), after.at(view.ids[0]), after.at(view.corpus_id)) == (2, 0, 2)
+    assert after.corpus_id != view.corpus_id
 
 
 class Killed(BaseException):

@@ -69,7 +69,7 @@ def present_corpus(workspace: Workspace) -> CorpusView:
     names, ids, manifest = [], [base["corpus_id"]], base
     for name in workspace.folders(CORPUS, SEGMENTS):
         segment = workspace.read_manifest(segment_folder(name))
-        parent = None if segment is None else segment["parent_corpus_id"]
+        parent = "" if segment is None else segment["parent_corpus_id"]
         if segment is not None and renamed.get(parent, parent) == renamed.get(ids[-1], ids[-1]):
             names.append(name)
             ids.append(segment["corpus_id"])

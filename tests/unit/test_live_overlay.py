@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from memory_log import MemoryLog
 
 from dynprof.decay import Decay
 from dynprof.errors import UnknownUserError
+from dynprof.live.follower import Follower
 from dynprof.live.new_items import ItemCursor
 from dynprof.live.store import LiveStore
 from dynprof.store import SnapshotStore, UserProfile
@@ -273,3 +275,39 @@ def test_readers_see_whole_changes_while_one_thread_follows(world: World) -> Non
     assert not errors
     assert {n % 3 for n in seen} == {0}
     assert world.served.profile("reader", DECAYS[0], START_US + 900 * DAY_US).n_events == 90
+
+
+def test_a_follower_reads_what_it_is_woken_for_and_survives_a_log_that_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    overlay, read = world.served.overlay, world.log.read
+    failed = threading.Event()
+
+    def failing(*_: int) -> Any:
+        failed.set()
+        raise OSError("the store does not answer")
+
+    with Follower(overlay, interval_s=0.001) as follower:
+        monkeypatch.setattr(world.log, "read", failing)
+        assert failed.wait(30)
+        monkeypatch.setattr(world.log, "read", read)
+        world.log.append([live(row("f", "u0", START_US + DAY_US, "bread butter"))])
+        follower.wake()
+        end = time.monotonic() + 30
+        while overlay.number < world.log.last_number() and time.monotonic() < end:
+            pass
+    assert overlay.number == world.log.last_number()
+    assert sum("unread" in record.message for record in caplog.records) == 1
+
+
+def test_the_corpus_tells_which_events_it_has(world: World) -> None:
+    """By id and user, or id and item: an id alone may be anybody's."""
+    asked = [
+        row("e1", "u0", START_US, "goal keeper"),
+        row("e1", "somebody else", START_US, "other words"),
+        row("e1", "somebody else", START_US, "other words", "another item"),
+        row("like", "somebody else", START_US, None, "later"),
+        row("new", "u0", START_US, "goal keeper"),
+    ]
+    assert world.served.overlay.known([live(r) for r in asked]) == {0, 1, 3}
+    assert world.served.overlay.known([]) == set()

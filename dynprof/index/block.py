@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +91,7 @@ class Block:
             unit: (dim,).
         """
         parts = [
-            exact_cosines(self.vectors[local[i : i + _ROWS_AT_ONCE]], unit)
-            for i in range(0, len(local), _ROWS_AT_ONCE)
+            exact_cosines(self.vectors[local[i : i + _ROWS_AT_ONCE]], unit) for i in range(0, len(local), _ROWS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.empty(0)
 
@@ -106,7 +106,7 @@ def exact_cosines(vectors: npt.NDArray[np.float16], unit: npt.NDArray[np.float64
     rows = torch.from_numpy(np.require(vectors, requirements="W")).double().numpy()
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     products = np.einsum("ij,j->i", rows, unit)
-    return np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0)
+    return np.asarray(np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0), np.float64)
 
 
 def blocks_of(
@@ -122,7 +122,7 @@ def blocks_of(
     n, coded_from = len(created_us), len(created_us) - (0 if codes is None else len(codes))
     edges = sorted({*range(0, n, BLOCK_ROWS), coded_from, n})
     blocks = []
-    for first, stop in zip(edges, edges[1:], strict=False):
+    for first, stop in pairwise(edges):
         mine = codes.part(first - coded_from, stop - coded_from) if codes and first >= coded_from else None
         at = created_us[first:stop]
         blocks.append(Block(first, vectors[first:stop], at, int(at[-1]), mine))

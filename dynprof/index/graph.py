@@ -57,7 +57,7 @@ class Graph:
         """
         try:
             index = Index.restore(str(file), view=True) if isinstance(file, Path) else Index.restore(bytearray(file))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise _unreadable(file, n_rows, str(error)) from error
         if index is None or len(index) != n_rows:
             raise _unreadable(file, n_rows, "nothing" if index is None else f"{len(index)}")
@@ -65,7 +65,7 @@ class Graph:
 
     def to_bytes(self) -> bytes:
         """What `open` reads."""
-        return bytes(self._index.save())
+        return bytes(self._index.save() or b"")
 
     def __len__(self) -> int:
         return len(self._index)
@@ -87,5 +87,7 @@ class Graph:
 
 
 def _unreadable(file: Path | bytes, n_rows: int, found: str) -> WorkspaceError:
-    where = file if isinstance(file, Path) else "index"
-    return WorkspaceError(f"{where}: expected a graph of {n_rows} rows, found {found}. Run `python -m jobs.index` again.")
+    where = file if isinstance(file, Path) else "graph.usearch"
+    return WorkspaceError(
+        f"{where}: expected a graph of {n_rows} rows, found {found}. Remove its folder and run `python -m jobs.index`."
+    )

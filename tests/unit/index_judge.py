@@ -16,16 +16,16 @@ def brute_force(
     removed: set[int] = frozenset(),  # type: ignore[assignment]
 ) -> tuple[list[int], list[float]]:
     """Rows and scores of the k best, from the definition."""
-    queries = Queries(np.asarray(question.profile)[None])
+    unit, norm = Queries(np.asarray(question.profile)[None]).units[0], float(np.linalg.norm(question.profile))
+    weights = question.time_weights(created_us)
+    scores = question.scores(exact_cosines(vectors, unit), norm, weights)
     excluded = set() if question.excluded is None else set(question.excluded.tolist())
-    scored = []
-    for row in range(len(vectors)):
-        allowed = question.allowed is None or (row < len(question.allowed) and bool(question.allowed[row]))
-        if created_us[row] >= question.as_of_us or not allowed or row in excluded or row in removed:
-            continue
-        cosine = float(exact_cosines(vectors[row : row + 1], queries.units[0])[0])
-        weight = question.time_weights(created_us[row : row + 1])
-        score = float(question.scores(np.array([cosine]), float(queries.norms[0]), weight)[0])
-        scored.append((-score, -int(created_us[row]), -row))
-    best = sorted(scored)[: question.k]
-    return [-row for _, _, row in best], [-score for score, _, _ in best]
+    may = [
+        row
+        for row in np.flatnonzero(created_us < question.as_of_us).tolist()
+        if (question.allowed is None or (row < len(question.allowed) and question.allowed[row]))
+        and row not in excluded
+        and row not in removed
+    ]
+    best = sorted(may, key=lambda row: (-scores[row], -created_us[row], -row))[: question.k]
+    return best, [float(scores[row]) for row in best]

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from .index_judge import brute_force
 
 from dynprof.decay import DECAY_KINDS, Decay
 from dynprof.index.block import Block, Queries, blocks_of, exact_cosines
@@ -17,6 +16,8 @@ from dynprof.index.codes import CodedQueries, encode
 from dynprof.index.item_index import ItemIndex
 from dynprof.index.question import Question
 from dynprof.scoring import METRICS
+
+from .index_judge import brute_force
 
 DIM = 4
 DAY_US = 86_400_000_000
@@ -48,7 +49,9 @@ def questions(draw: st.DrawFn, n_rows: int) -> Question:
         k=draw(st.sampled_from([1, 2, 7, 100])),
         as_of_us=NOW_US + DAY_US * draw(st.sampled_from([-400, -3, 0, 1, 700])),
         metric=draw(st.sampled_from(METRICS)),
-        item_decay=Decay(kind, half_life, offset=draw(st.sampled_from(["0s", "1d"])), floor=draw(st.sampled_from([0.0, 0.1]))),
+        item_decay=Decay(
+            kind, half_life, offset=draw(st.sampled_from(["0s", "1d"])), floor=draw(st.sampled_from([0.0, 0.1]))
+        ),
         excluded=draw(st.sampled_from([None, rng.integers(0, n_rows + 3, 5)])),
         allowed=draw(st.sampled_from([None, rng.random(n_rows) < share])),
     )
@@ -162,7 +165,12 @@ def test_old_blocks_are_not_looked_at_where_time_decides(monkeypatch: pytest.Mon
 def test_blocks_are_the_rows_in_order_without_a_copy() -> None:
     vectors, created_us = np.ones((20, DIM), np.float16), np.arange(20)
     blocks = blocks_of(vectors, created_us, encode(vectors[15:]))
-    assert [(b.first, len(b), b.codes is not None) for b in blocks] == [(0, 8, False), (8, 7, False), (15, 1, True), (16, 4, True)]
+    assert [(b.first, len(b), b.codes is not None) for b in blocks] == [
+        (0, 8, False),
+        (8, 7, False),
+        (15, 1, True),
+        (16, 4, True),
+    ]
     assert all(np.shares_memory(b.vectors, vectors) for b in blocks)
 
 

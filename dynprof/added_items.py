@@ -41,10 +41,10 @@ class AddedItems:
                 self.by_value.setdefault((name, row[name]), []).append(number)
         self.rows.append(row)
 
-    def of_texts(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-        """Rows of the texts that were added, (m, 2) hashes."""
+    def find_rows(self, words: npt.NDArray[np.uint64]) -> list[tuple[int, int]]:
+        """Position and row of the texts, (m, 2) hashes, that were added."""
         found = [self.by_text.get((a, b)) for a, b in words.tolist()] if self.by_text else []
-        return np.array([row for row in found if row is not None], np.int64)
+        return [(i, row) for i, row in enumerate(found) if row is not None]
 
     def having(self, name: str, value: str) -> npt.NDArray[np.int64]:
         """Rows with a value in one of the columns `FILTERED`, rising."""

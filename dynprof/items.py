@@ -108,7 +108,15 @@ class ItemCatalogue:
         Args:
             words: (m, 2) text hashes, as of `hash_words`.
         """
-        return np.concatenate([self.base.of_texts(words), self._added.of_texts(words)])
+        rows, found = self.find_rows(words)
+        return rows[found]
+
+    def find_rows(self, words: npt.NDArray[np.uint64]) -> tuple[IntArray, MaskArray]:
+        """(m,) row of each text and whether the catalogue has it; rows of absent ones are 0. Arguments as above."""
+        rows, found = self.base.find_rows(words)
+        for i, row in self._added.find_rows(words):
+            rows[i], found[i] = row, True
+        return rows, found
 
     def rows_by_author(self, author_id: str) -> IntArray:
         """All rows of an author's items."""

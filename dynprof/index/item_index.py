@@ -133,12 +133,13 @@ class ItemIndex:
         vectors, created_us = self._vectors[rows], self._created_us[rows]
         cosines = exact_cosines(vectors, queries.units[i])
         may = question.may(rows, created_us) & ~deleted[rows]
-        scores = question.scores(cosines[may], float(queries.norms[i]), question.time_weights(created_us[may]))
+        weights = question.time_weights(created_us[may])
+        scores = question.scores(rows[may], cosines[may], float(queries.norms[i]), weights)
         found.add(rows[may], created_us[may], scores, scores)
         return float(cosines.min())
 
     def _ranked(self, rows: IntArray, question: Question, queries: Queries, i: int) -> Ranking:
         vectors, created_us = self.take(rows)
         weights = question.time_weights(created_us)
-        scores = question.scores(exact_cosines(vectors, queries.units[i]), float(queries.norms[i]), weights)
+        scores = question.scores(rows, exact_cosines(vectors, queries.units[i]), float(queries.norms[i]), weights)
         return ranked(rows, created_us, scores, question.k)

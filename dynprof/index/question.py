@@ -29,6 +29,8 @@ class Question:
         item_decay: How fast candidates age; `cosine_time` needs it, the others take no notice.
         excluded: Rows never to return; may repeat, may lie beyond the index.
         allowed: (n,) False for rows never to return; rows from n on are new and not allowed either. None: all.
+        share: Of the metric in the score.
+        bonus: (n,) >= 0, added to it; rows from n on have none. None: nobody has.
     """
 
     profile: npt.NDArray[np.floating]
@@ -38,6 +40,8 @@ class Question:
     item_decay: Decay | None = None
     excluded: IntArray | None = None
     allowed: npt.NDArray[np.bool_] | None = None
+    share: float = 1.0
+    bonus: npt.NDArray[np.floating] | None = None
 
     def time_weights(self, created_us: IntArray) -> FloatArray | None:
         """f_item of rows by their time; None for a metric without time."""
@@ -45,14 +49,28 @@ class Question:
             return None
         return self.item_decay.weights(age_seconds(self.as_of_us, created_us))
 
-    def scores(self, cosines: npt.NDArray[np.floating], norm: float, weights: FloatArray | None) -> FloatArray:
-        """Scores of rows by their cosines and `time_weights`."""
-        return score_of_cosine(cosines, norm, metric=self.metric, time_weights=weights)
+    def scores(
+        self, rows: IntArray | slice, cosines: npt.NDArray[np.floating], norm: float, weights: FloatArray | None
+    ) -> FloatArray:
+        """Scores of rows by their cosines and `time_weights`; they never fall where a cosine rises."""
+        scores = score_of_cosine(cosines, norm, metric=self.metric, time_weights=weights)
+        return scores if self.bonus is None else self.share * scores + self._bonus_of(rows, len(scores))
 
-    def most(self, newest_us: int, norm: float, cap: float) -> float:
-        """A score that no row created at `newest_us` or before can exceed, with a cosine of at most `cap`."""
+    def most(self, run: slice, newest_us: int, norm: float, cap: float) -> float:
+        """A score that no row of a run exceeds, created at `newest_us` or before, with a cosine of at most `cap`."""
         weights = self.time_weights(np.array([min(newest_us, self.as_of_us)], np.int64))
-        return float(self.scores(np.array([cap]), norm, weights)[0])
+        most = float(score_of_cosine(np.array([cap]), norm, metric=self.metric, time_weights=weights)[0])
+        return most if self.bonus is None else self.share * most + float(self.bonus[run].max(initial=0.0))
+
+    def _bonus_of(self, rows: IntArray | slice, n: int) -> FloatArray:
+        given = np.asarray(self.bonus)
+        if isinstance(rows, slice):
+            found = given[rows]
+            return np.pad(found.astype(np.float64), (0, n - len(found)))
+        known = rows < len(given)
+        bonus = np.zeros(n)
+        bonus[known] = given[rows[known]]
+        return bonus
 
     def may(self, rows: IntArray, created_us: IntArray) -> npt.NDArray[np.bool_]:
         """Which of a few rows, in any order, may be returned by their time, `allowed` and `excluded`."""

@@ -42,12 +42,13 @@ def scan(
     """
     active = list(range(len(questions)))
     for block in sorted((b for b in blocks if len(b)), key=lambda b: b.newest_us, reverse=True):
-        # What falls out stays out: the next blocks are older, and a score that is reached stays reached.
-        active = [i for i in active if _may_hold(block, questions[i], float(queries.norms[i]), caps[i], found[i])]
+        here = [i for i in active if _may_hold(block, questions[i], float(queries.norms[i]), caps[i], found[i])]
+        # The next blocks are older, so what falls out stays out; but for a bonus, which may be anywhere.
+        active = [i for i in active if i in here or questions[i].bonus is not None]
         if not active:
             return
         gone, wanted = deleted[block.first : block.first + len(block)], []
-        for i in active:
+        for i in here:
             may = questions[i].may_of_run(block.first, block.created_us) & ~gone
             if int(np.count_nonzero(may)) * _FEW < len(block):
                 _add_one_by_one(block, np.flatnonzero(may), questions[i], queries, i, found[i])
@@ -58,7 +59,8 @@ def scan(
 
 
 def _may_hold(block: Block, question: Question, norm: float, cap: float, found: Candidates) -> bool:
-    return question.most(block.newest_us, norm, cap) >= found.least
+    run = slice(block.first, block.first + len(block))
+    return question.most(run, block.newest_us, norm, cap) >= found.least
 
 
 def _add_one_by_one(
@@ -66,11 +68,10 @@ def _add_one_by_one(
 ) -> None:
     if not len(local):
         return
-    created_us = block.created_us[local]
-    scores = question.scores(
-        block.exact(local, queries.units[i]), float(queries.norms[i]), question.time_weights(created_us)
-    )
-    found.add(local + block.first, created_us, scores, scores)
+    rows, created_us = local + block.first, block.created_us[local]
+    weights = question.time_weights(created_us)
+    scores = question.scores(rows, block.exact(local, queries.units[i]), float(queries.norms[i]), weights)
+    found.add(rows, created_us, scores, scores)
 
 
 def _add_block(
@@ -80,12 +81,13 @@ def _add_block(
     queries: Queries,
     found: Sequence[Candidates],
 ) -> None:
+    run = slice(block.first, block.first + len(block))
     cosines, slack = block.bounds(queries)
     for i, may in wanted:
         question, norm = questions[i], float(queries.norms[i])
         weights = question.time_weights(block.created_us)
-        high = question.scores(np.minimum(cosines[i] + slack[i], 1), norm, weights)
+        high = question.scores(run, np.minimum(cosines[i] + slack[i], 1), norm, weights)
         near = np.flatnonzero(may & (high >= found[i].least))
         low_cosines = np.maximum(cosines[i][near] - slack[i][near], -1)
-        low = question.scores(low_cosines, norm, None if weights is None else weights[near])
+        low = question.scores(near + block.first, low_cosines, norm, None if weights is None else weights[near])
         found[i].add(near + block.first, block.created_us[near], low, high[near])

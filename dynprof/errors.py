@@ -12,6 +12,7 @@ __all__ = [
     "DynprofError",
     "FingerprintError",
     "InputFileError",
+    "LiveLogError",
     "MissingColumnError",
     "ModelNotFoundError",
     "SnapshotNotFoundError",
@@ -34,6 +35,10 @@ class AsOfError(DynprofError, ValueError):
 
 class InputFileError(DynprofError, OSError):
     """A file is absent, unreadable, or not what its name says."""
+
+
+class LiveLogError(DynprofError, OSError):
+    """The log of live events cannot be opened, written or read, or would not be durable."""
 
 
 class MissingColumnError(DynprofError, KeyError):

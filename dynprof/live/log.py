@@ -47,11 +47,13 @@ class Outcome:
         event_id: Of the event; None where it was rejected before it had one.
         status: `duplicate`: known before, and counted once.
         reason: Why it was rejected: where, expected, found.
+        code: The same in a word: one of `dynprof.checks.REASONS`, or `user_erased`.
     """
 
     event_id: str | None
     status: Literal["accepted", "duplicate", "rejected"]
     reason: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,19 +92,32 @@ class EventLog(Protocol):
         """Number of the latest change; 0 in an empty log."""
 
     def put_vectors(self, fingerprint: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
-        """Keep the vectors of some texts, (n, dim), by one encoder; one that is there stays."""
+        """Keep the vectors of some texts, (n, dim), by one encoder; one that is there stays.
+
+        A vector whose text no event of the log has (any more) is not kept: its user may have been erased meanwhile.
+        """
 
     def vectors(self, fingerprint: str, hashes: Sequence[bytes]) -> Mapping[bytes, npt.NDArray[np.float16]]:
-        """Vectors of those texts that have one."""
+        """Vectors of those texts that have one. A vector may be older than an event that has the same text."""
 
     def without_vector(self, fingerprint: str, limit: int) -> list[tuple[bytes, str]]:
-        """Hash and text of accepted events whose text has no vector by this encoder, oldest first."""
+        """Distinct texts of accepted events that have no vector by this encoder: hash and text, oldest first."""
+
+    def events_of(self, user_id: str) -> list[LiveEvent]:
+        """A user's events that the log still has, in order."""
 
     def erase_user(self, user_id: str) -> int:
-        """Remove a user's events for good and refuse later ones; the number of events removed. Again: 0."""
+        """Remove a user's events for good and refuse later ones; the number of events removed. Again: 0.
+
+        When it returns, no byte of the events is left in the files of the log, nor a vector of a text that nobody else
+        wrote. Where it raises, the user may be erased while bytes are left: call it again.
+        """
 
     def erase_event(self, event_id: str) -> bool:
-        """Remove one event for good; False where the log does not have it. Its id is a duplicate from here on."""
+        """Remove one event for good; False where the log does not have it. Its id is a duplicate from here on.
+
+        An id that the log never saw is erased too: the event may be in the corpus. Bytes: as in `erase_user`.
+        """
 
     def keyed(self, identity: str) -> bytes:
         """16 bytes that stand for an id and tell nobody which: BLAKE2b with a secret key of this log."""
@@ -114,7 +129,13 @@ class EventLog(Protocol):
         """`keyed` of every erased event."""
 
     def trim(self, up_to: int) -> int:
-        """Drop events up to a number, which a corpus has taken in; ids and tombstones stay. The number dropped."""
+        """Drop events up to a number, which a corpus has taken in, and vectors that only they needed.
+
+        Ids, tombstones and the changes that say what was erased stay. Every reader must be past that number.
+
+        Returns:
+            How many events were dropped.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 __all__ = ["column_names", "to_table"]
@@ -64,4 +63,4 @@ def _text(value: Any, *, numeric: bool) -> str | None:
         return f"{value:.0f}" if value.is_integer() and abs(value) < 2**63 else repr(value)
     if isinstance(value, int):
         return str(value)
-    return orjson.dumps(value, default=str).decode() if numeric else None
+    return type(value).__name__ if numeric else None  # a list or an object: no number, and not missing either

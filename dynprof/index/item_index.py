@@ -17,13 +17,14 @@ from dynprof.index.question import Candidates, Question, ranked
 from dynprof.index.scan import NO_CAP, scan
 from dynprof.scoring import Ranking
 
-__all__ = ["ItemIndex"]
+__all__ = ["LEAST_ASKED", "ItemIndex"]
 
 IntArray = npt.NDArray[np.int64]
 MaskArray = npt.NDArray[np.bool_]
 
-_LEAST_ASKED = 256
-"""Rows asked of the graph: of so many the best ten are the true ones (benchmarks/bench_retrieval.py)."""
+LEAST_ASKED = 1024
+"""Rows asked of the graph. A profile is a mean and lies between the items, where a graph finds its way less well than
+from item to item; few rows would cost a few of the best ten (`bench_retrieval --asked`)."""
 _MOST_ASKED = 4096
 """Beyond it comparing all rows that may be returned is no slower."""
 _SPARE = 8
@@ -43,6 +44,7 @@ class ItemIndex:
         created_us: (n,) rising.
         codes: Of the last rows, or of all; None: of none.
         graph: Of all n rows, or None.
+        n_asked: Rows to ask the graph for, at least.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class ItemIndex:
         created_us: IntArray,
         codes: Codes | None,
         graph: Graph | None = None,
+        *,
+        n_asked: int = LEAST_ASKED,
     ) -> None:
         self._vectors, self._created_us = vectors, created_us
         self._base = blocks_of(vectors, created_us, codes)
-        self._graph = graph
+        self._graph, self._n_asked = graph, n_asked
         self._added = GrowingRows(vectors.shape[1], len(vectors))
         self._deleted = np.zeros(len(vectors), np.bool_)
         self._lock = Lock()
@@ -122,7 +126,7 @@ class ItemIndex:
         n_may = n_before if question.allowed is None else int(np.count_nonzero(question.allowed[:n_before]))
         if not unit.any() or not n_may:
             return None
-        asked = max(_LEAST_ASKED, -(-_SPARE * question.k * len(graph) // n_may))
+        asked = max(self._n_asked, -(-_SPARE * question.k * len(graph) // n_may))
         asked += 0 if question.excluded is None else len(question.excluded)
         return graph.nearest(unit, asked) if asked <= min(_MOST_ASKED, len(graph)) else None
 

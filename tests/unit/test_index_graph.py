@@ -42,9 +42,8 @@ def graph() -> Graph:
 def index(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> ItemIndex:
     """With blocks and numbers of asked rows as small as the data."""
     monkeypatch.setattr("dynprof.index.block.BLOCK_ROWS", 200)
-    monkeypatch.setattr("dynprof.index.item_index._LEAST_ASKED", 64)
     monkeypatch.setattr("dynprof.index.item_index._MOST_ASKED", 400)
-    return ItemIndex(VECTORS, CREATED_US, encode(VECTORS[-N // 4 :]), graph)
+    return ItemIndex(VECTORS, CREATED_US, encode(VECTORS[-N // 4 :]), graph, n_asked=64)
 
 
 def ask(seed: int, metric: Metric, **more: object) -> Question:
@@ -73,7 +72,7 @@ def test_scores_are_exact_and_k_rows_come_back_where_k_may(
     graph: Graph, data: st.DataObject, seed: int, metric: Metric, k: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    index = ItemIndex(VECTORS, CREATED_US, encode(VECTORS[-N // 4 :]), graph)
+    index = ItemIndex(VECTORS, CREATED_US, encode(VECTORS[-N // 4 :]), graph, n_asked=64)
     share = data.draw(st.sampled_from([0.0, 0.001, 0.02, 0.5]))
     question = ask(
         seed,

@@ -84,13 +84,19 @@ class ItemCatalogue:
         Args:
             words: (m, 2) text hashes, as of `hash_words`.
         """
+        rows, found = self.find_rows(words)
+        return rows[found]
+
+    def find_rows(self, words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """(m,) row of each text and whether the catalogue has it; rows of absent ones are 0. Arguments as above."""
         first, last = self.sorted_words[:, 0], self.sorted_words[:, 1]
         low, high = np.searchsorted(first, words[:, 0], "left"), np.searchsorted(first, words[:, 0], "right")
-        found = []
+        rows, found = np.zeros(len(words), np.int64), np.zeros(len(words), np.bool_)
         for step in range(int((high - low).max(initial=0))):  # once, unless two texts share half a hash
             at, mine = low + step, np.flatnonzero(low + step < high)
-            found.append(at[mine][last[at[mine]] == words[mine, 1]])
-        return self.sorted_rows[np.concatenate(found)] if found else np.empty(0, np.int64)
+            mine = mine[last[at[mine]] == words[mine, 1]]
+            rows[mine], found[mine] = self.sorted_rows[at[mine]], True
+        return rows, found
 
 
 def _first_of_each_text(items: pa.Table) -> pa.Table:

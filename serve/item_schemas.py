@@ -93,7 +93,7 @@ class RecommendationsAnswer(UserAnswer):
 
     known: bool = Field(description="Whether the snapshot has the user; true for a posted history.")
     cold_start: Literal["bio", "popular", "newest"] | None = Field(
-        description="What stood in for events, where none of them count: the bio; everybody's mean and what is popular; "
+        description="What stood in for events, where none count: the bio; everybody's mean and what is popular; "
         "or what is new. Null: nothing did."
     )
     error_bound: float = Field(ge=0, le=2, description="Of the profile, as in its own answer.")

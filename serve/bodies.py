@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dynprof.errors import ConfigError
-from serve.parameters import Moment, Name, ProfileQuery, RecommendationsQuery
+from serve.parameters import Moment, Name, ProfileQuery, RecommendationsQuery, Unicode
 
 __all__ = ["HistoryEvent", "PostedProfile", "PostedRecommendations", "ReloadBody"]
 
@@ -16,7 +16,7 @@ MOST_USERS = 100
 MOST_ITEMS = 10_000
 _LONGEST_TEXT = 20_000
 
-Text = Annotated[str, Field(max_length=_LONGEST_TEXT)]
+Text = Annotated[Unicode, Field(max_length=_LONGEST_TEXT)]
 
 
 class HistoryEvent(BaseModel):
@@ -40,7 +40,7 @@ class HistoryEvent(BaseModel):
 class _Asked(BaseModel):
     """Either users that the snapshot knows, or one visitor whom it does not."""
 
-    user_ids: list[str] | None = Field(None, min_length=1, max_length=MOST_USERS)
+    user_ids: list[Unicode] | None = Field(None, min_length=1, max_length=MOST_USERS)
     history: list[HistoryEvent] | None = Field(None, max_length=MOST_EVENTS, description="Of one visitor; may be [].")
     bio: Text | None = Field(None, description="With `history`: what the visitor says of themselves; the prior.")
 

@@ -30,7 +30,7 @@ __all__ = [
 LOG = logging.getLogger("dynprof.serve")
 
 _MOST_SHOWN = 100
-_CODES = {400: "invalid_parameter", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
 class ErrorDetail(BaseModel):
@@ -126,8 +126,14 @@ def _describe(error: Exception) -> tuple[int, str, str | None]:
 
 def error_response(status: int, code: str, message: str, parameter: str | None = None) -> Response:
     """The one body."""
-    body = ErrorAnswer(error=ErrorDetail(code=code, message=message, parameter=parameter))
+    named = None if parameter is None else _sayable(parameter)
+    body = ErrorAnswer(error=ErrorDetail(code=code, message=_sayable(message), parameter=named))
     return Response(body.model_dump_json(), status, media_type="application/json")
+
+
+def _sayable(text: str) -> str:
+    """The same where UTF-8 can say it; what was sent may hold half a surrogate pair."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 async def _known(_: Request, error: Exception) -> Response:
@@ -145,7 +151,7 @@ async def _refused(_: Request, error: Any) -> Response:
 async def _invalid(_: Request, error: Any) -> Response:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return error_response(400, "invalid_parameter", "body: expected JSON, found something else.", "body")
+        return _no_json()
     where = [str(part) for part in first["loc"][1:]]
     if not where and first["type"] == "value_error":  # of several parameters together: the message names the first
         where = [str(first["ctx"]["error"]).partition(":")[0]]
@@ -163,7 +169,13 @@ def _explain(name: str, problem: dict[str, Any]) -> str:
     return f"{name}: {problem['msg'][:1].lower()}{problem['msg'][1:]}, found {found}."
 
 
+def _no_json() -> Response:
+    return error_response(400, "invalid_parameter", "body: expected JSON in UTF-8, found something else.", "body")
+
+
 async def _http(request: Request, error: Any) -> Response:
+    if error.status_code == 400:  # FastAPI's word for a body that cannot be decoded
+        return _no_json()
     message = f"{request.method} {request.url.path}: {error.detail}. /docs lists what there is."
     answer = error_response(error.status_code, _CODES.get(error.status_code, "http_error"), message)
     answer.headers.update(error.headers or {})

@@ -20,11 +20,13 @@ __all__ = [
     "MOST_EXPLAINED",
     "MOST_RESULTS",
     "Moment",
+    "Name",
     "NeighborsQuery",
     "ProfileQuery",
     "RecommendationsQuery",
     "SimilarQuery",
     "TimelineQuery",
+    "Unicode",
 ]
 
 DEFAULT_KIND: DecayKind = "exponential"
@@ -59,11 +61,21 @@ def _time(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _unicode(text: str, info: ValidationInfo) -> str:
+    """JSON can hold half a surrogate pair, which no text has and UTF-8 cannot say."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{info.field_name}: expected Unicode text, found {text[:100]!r}.") from error
+    return text
+
+
 HalfLife = Annotated[str, AfterValidator(_half_life)]
 Span = Annotated[str, AfterValidator(_duration)]
 Moment = Annotated[str, AfterValidator(_time)]
 Count = Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many, at most.")]
-Name = Annotated[str, Field(max_length=_LONGEST_NAME)]
+Unicode = Annotated[str, AfterValidator(_unicode)]
+Name = Annotated[Unicode, Field(max_length=_LONGEST_NAME)]
 
 
 class _DecayQuery(BaseModel):

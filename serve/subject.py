@@ -74,13 +74,13 @@ def anybody(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Sub
     """The same, but somebody unknown is somebody without events and bio, not an error.
 
     Raises:
-        UnknownUserError: Nobody can have such an id: it is empty or no Unicode text.
+        UnknownUserError: The id is empty, which nobody's is.
         AsOfError: As in `user`.
     """
     try:
         return user(users, user_id, decay, as_of_us)
     except UnknownUserError:
-        if not user_id or not _is_unicode(user_id):
+        if not user_id:
             raise
         empty = History.empty(len(users.population))
         return posted(users, empty, np.empty((0, 2), np.uint64), None, decay, as_of_us, stranger=user_id)
@@ -144,11 +144,3 @@ def _subject(
         history=lambda: users.history(user_id),
         seen=lambda: users.seen(user_id, as_of_us),
     )
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

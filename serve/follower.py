@@ -139,6 +139,8 @@ class Follower:
                 said = str(error) if isinstance(error, DynprofError) else "The log of the replica says why."
                 self._note(snapshot, said)
                 return
+            if snapshot != self.wanted:  # while it was loaded another one was asked for
+                return
             self._engine = engine
             self._metrics.serving(engine)
             self._note(snapshot, None)

@@ -158,7 +158,7 @@ def test_many_vectors_come_as_one_arrow_stream(ask: Asking) -> None:
         ({"user_ids": []}, "user_ids"),
         ({"user_ids": ["a"] * 101}, "user_ids"),
         ({"user_ids": ["\ud800"]}, "user_ids.0"),
-        ({"user_ids": ["a"], "\ud800": 1}, "\\ud800"),
+        ({"user_ids": ["a"], "\ud800": 1}, "body"),
         ({"history": [{"text": "\udfff"}]}, "history.0.text"),
         ({"user_ids": ["a"], "author": "\ud800"}, "author"),
         ({"user_ids": ["a"], "bio": "x"}, "bio"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from dynprof.decay import Decay
 from dynprof.diversity import diversify, pool_size
-from dynprof.errors import AsOfError, UnknownItemError
+from dynprof.errors import AsOfError, UnknownItemError, UnknownUserError
 from dynprof.explain import Explanation, explain
 from dynprof.history import History
 from dynprof.profile import age_seconds
@@ -84,7 +84,7 @@ def posted_recommendations(engine: Engine, body: PostedRecommendations) -> Poste
             who = _subject(engine, body, user_id, decay)
             answer = recommendations_answer(engine, who, body)
             results.append(RecommendationsResult(user_id=user_id, answer=answer, error=None))
-        except AsOfError as error:
+        except (AsOfError, UnknownUserError) as error:
             results.append(RecommendationsResult(user_id=user_id, answer=None, error=detail_of(error)))
     return PostedRecommendationsAnswer(**about_snapshot(engine), results=results)
 

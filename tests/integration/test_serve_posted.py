@@ -143,6 +143,11 @@ def test_who_cannot_be_read_then_has_an_error_in_their_place(ask: Asking) -> Non
         assert (second["error"]["code"], second["error"]["parameter"]) == ("as_of_too_early", "as_of")
 
 
+def test_an_empty_id_has_an_error_in_its_place(ask: Asking) -> None:
+    first, second = ask.post("/v1/recommendations", user_ids=["", "a"])["results"]
+    assert first["error"]["code"] == "unknown_user" and second["error"] is None
+
+
 def test_many_vectors_come_as_one_arrow_stream(ask: Asking) -> None:
     response = ask.client.post("/v1/profile", json={"user_ids": ["a", "nobody", HEAVY]}, headers={"accept": ARROW})
     table = pa.ipc.open_stream(response.content).read_all()

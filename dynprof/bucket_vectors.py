@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from dynprof.embeddings import open_shard
 from dynprof.vector_chunk import VectorChunk
-from dynprof.vectors import one_chunk
 from dynprof.workspace import Workspace
 
 __all__ = ["SHARDS_AT_ONCE", "BucketVectors"]
@@ -43,11 +42,11 @@ class BucketVectors:
         self._n_shards, self._max_rows = n_shards, max_rows
 
     @cached_property
-    def hashes(self) -> pa.Array:
+    def hashes(self) -> pa.ChunkedArray:
         """(n,) 16-byte hash of the text of every row."""
         if self._workspace.is_local:
             return self._mapped.hashes
-        return one_chunk(pa.chunked_array([b["text_hash"] for b in self._batches("text_hash")], pa.binary(16)))
+        return pa.chunked_array([b["text_hash"] for b in self._batches("text_hash")], pa.binary(16))
 
     def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
         """The vectors, each chunk with the number of its first row."""

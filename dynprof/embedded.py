@@ -18,7 +18,7 @@ from dynprof.embeddings import EMBEDDINGS, load_vectors, open_shard
 from dynprof.errors import FingerprintError, WorkspaceError
 from dynprof.keys import text_shards
 from dynprof.lineage import SEGMENTS, CorpusView, corpus_of, present_corpus
-from dynprof.vector_chunk import VectorChunk
+from dynprof.vector_chunk import VectorChunk, join_hashes
 from dynprof.vectors import matrix_of
 from dynprof.workspace import Workspace
 
@@ -45,11 +45,9 @@ class Vectors:
         self._parts = parts
 
     @cached_property
-    def hashes(self) -> pa.Array:
+    def hashes(self) -> pa.ChunkedArray:
         """(n,) 16-byte hash of the text of every row."""
-        if len(self._parts) == 1:
-            return self._parts[0].hashes
-        return pa.concat_arrays([part.hashes for part in self._parts])
+        return join_hashes([part.hashes for part in self._parts])
 
     def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
         """The vectors, each chunk with the number of its first row."""

@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.vectors import matrix_of, one_chunk
+from dynprof.vectors import matrix_of
 
-__all__ = ["TextVectors", "VectorChunk", "find_hashes"]
+__all__ = ["TextVectors", "VectorChunk", "find_hashes", "join_hashes"]
 
 IntArray = npt.NDArray[np.int64]
 
-_KNOWN_AT_ONCE = 262_144  # bounds Arrow's hash table, which is several times the hashes
+_KNOWN_AT_ONCE = 65_536  # bounds Arrow's hash table, which is several times the hashes
 
 
 @dataclass(frozen=True)
@@ -27,25 +27,25 @@ class VectorChunk:
     """Some record batches of embedding shards, rows counted through them.
 
     Attributes:
-        hashes: (n,) 16-byte text hashes.
+        hashes: (n,) 16-byte text hashes, also in pieces, as they lie in memory-mapped files.
         pieces: Matrices (n_i, dim) float16, as they lie in memory-mapped files; their lengths add up to n.
     """
 
-    hashes: pa.Array
+    hashes: pa.ChunkedArray
     pieces: Sequence[npt.NDArray[np.float16]]
 
     @classmethod
     def of(cls, batches: Sequence[pa.RecordBatch]) -> VectorChunk:
         """The rows of at least one batch of `schema.embeddings_schema`."""
         hashes = pa.chunked_array([b["text_hash"] for b in batches])
-        return cls(one_chunk(hashes), [matrix_of(b["vector"]) for b in batches])
+        return cls(hashes, [matrix_of(b["vector"]) for b in batches])
 
     @classmethod
     def joined(cls, chunks: Sequence[VectorChunk]) -> VectorChunk:
         """The rows of at least one chunk, one after the other. No vector is copied."""
         if len(chunks) == 1:
             return chunks[0]
-        return cls(pa.concat_arrays([c.hashes for c in chunks]), [piece for c in chunks for piece in c.pieces])
+        return cls(join_hashes([c.hashes for c in chunks]), [piece for c in chunks for piece in c.pieces])
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -82,14 +82,19 @@ class TextVectors(Protocol):
     """Vectors of many texts that can be read more than once: `BucketVectors`, or several of them as one."""
 
     @property
-    def hashes(self) -> pa.Array:
+    def hashes(self) -> pa.ChunkedArray:
         """(n,) 16-byte hash of the text of every row."""
 
     def chunks(self) -> Iterator[tuple[int, VectorChunk]]:
         """The vectors, each chunk with the number of its first row."""
 
 
-def find_hashes(wanted: pa.Array, known: pa.Array) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def join_hashes(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Hashes one after the other; none is copied."""
+    return pa.chunked_array([piece for part in parts for piece in part.chunks], pa.binary(16))
+
+
+def find_hashes(wanted: pa.Array, known: pa.ChunkedArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Position of each wanted hash among the known ones and whether it is there; positions of absent ones are 0."""
     rows, found = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
     for start in range(0, len(known), _KNOWN_AT_ONCE):

@@ -23,7 +23,7 @@ from dynprof.workspace import Workspace
 
 __all__ = ["build_one_bucket", "sum_one_bucket", "write_bucket"]
 
-_EVENTS_PER_READ = {True: 131_072, False: 1_048_576}
+_EVENTS_PER_READ = {True: 32_768, False: 1_048_576}
 """Events read at a time, by whether the vectors are memory-mapped. From object storage every run of users fetches the
 bucket's vectors again; few and large runs then take 35 MiB of columns."""
 

@@ -16,6 +16,7 @@ import logging
 import os
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.bench_encoders import FLOP_PER_TOKEN, PRODUCT_SHAPE, PRODUCTS, products
 from benchmarks.machine import machine
 from benchmarks.rounds import in_turn
 from dynprof.corpus import CORPUS
@@ -33,9 +35,6 @@ from dynprof.world import WorldSpec, write_world
 from jobs.command import hold_ray, ray_session
 from jobs.encode import EncodeOptions, encode
 from jobs.ingest import IngestOptions, ingest
-
-_PRODUCT_SHAPE = (2048, 384, 1536)
-_PRODUCTS = 400
 
 
 def make_corpus(folder: Path, events: str | None, n_texts: int) -> tuple[Workspace, list[str]]:
@@ -91,17 +90,6 @@ def run_pipeline(workspace: Workspace, shard_texts: int, actors: int) -> float:
     return float(sum(n for _, n in done[actors:]) / (last - first))
 
 
-def products() -> None:
-    """`_PRODUCTS` bfloat16 products of the shape of MiniLM's widest layer."""
-    import torch
-
-    n, k, m = _PRODUCT_SHAPE
-    a, b = torch.randn(n, k, dtype=torch.bfloat16), torch.randn(k, m, dtype=torch.bfloat16)
-    with torch.inference_mode():
-        for _ in range(_PRODUCTS):
-            a @ b
-
-
 def main() -> None:
     """Parse flags, measure, print one JSON line."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -124,7 +112,7 @@ def main() -> None:
             {
                 "bare": lambda: encoder.encode(texts),
                 "pipeline": pipeline,
-                "products": products,
+                "products": partial(products, "cpu", encoder.identity["precision"], packed=True),
             },
             args.rounds,
             before_each=lambda: workspace.remove(EMBEDDINGS),
@@ -134,10 +122,9 @@ def main() -> None:
 
 def report(seconds: dict[str, list[float]], texts: list[str], steady: list[float]) -> dict[str, Any]:
     """Rates, the ratio round by round, and the share of the ceiling."""
-    n, k, m = _PRODUCT_SHAPE
-    ceiling = 2 * n * k * m * _PRODUCTS / statistics.median(seconds["products"])
+    n, k, m = PRODUCT_SHAPE
+    ceiling = 2 * n * k * m * PRODUCTS / statistics.median(seconds["products"])
     n_tokens = count_tokens(texts)
-    flop_per_token = 2 * 6 * (4 * 384 * 384 + 2 * 384 * 1536)  # MiniLM's six layers, attention scores left out
     bare = statistics.median(seconds["bare"])
     whole = [b / p for b, p in zip(seconds["bare"], seconds["pipeline"], strict=True)]
     running = [rate * b / len(texts) for rate, b in zip(steady, seconds["bare"], strict=True)]
@@ -150,7 +137,7 @@ def report(seconds: dict[str, list[float]], texts: list[str], steady: list[float
         "pipeline_over_bare_median": round(statistics.median(running), 3),
         "pipeline_over_bare_with_start_median": round(statistics.median(whole), 3),
         "ceiling_gflop_per_s": round(ceiling / 1e9),
-        "bare_share_of_ceiling": round(n_tokens * flop_per_token / bare / ceiling, 2),
+        "bare_share_of_ceiling": round(n_tokens * FLOP_PER_TOKEN / bare / ceiling, 2),
     }
 
 

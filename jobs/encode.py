@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from ray.data import ActorPoolStrategy
 
 from dynprof.embedded import covers
 from dynprof.embeddings import EMBEDDINGS, write_shard
@@ -33,6 +34,7 @@ LOG = logging.getLogger("dynprof.encode")
 
 _TEXTS_PER_SHARD = 8_192
 _MOST_SHARDS = 2_048
+_MOST_PARTITIONS = 512
 
 
 @dataclass(frozen=True)
@@ -144,13 +146,14 @@ def _encode_shards(
         texts = parts_of(range(view.n_buckets)).map_batches(
             texts_of_bucket, batch_size=1, batch_format="numpy", fn_kwargs=reading
         )
-        pool, resources, threads = actor_plan(options.device, options.actors)
+        n_actors, resources, threads = actor_plan(options.device, options.actors, n_shards - len(done))
         return collect(
-            texts.repartition(n_shards, keys=["shard"]).map_batches(
+            texts.repartition(_partitions(n_shards), keys=["shard"]).map_batches(
                 ShardEncoder,
                 batch_size=None,
                 batch_format="pyarrow",
-                compute=pool,
+                # All at once: a pool that grows by itself leaves cores idle while there is work.
+                compute=ActorPoolStrategy(size=n_actors, max_tasks_in_flight_per_actor=2),
                 fn_constructor_kwargs={
                     "workspace_uri": workspace.uri,
                     "fingerprint": identity.fingerprint,
@@ -170,6 +173,11 @@ def _encode_shards(
                 **resources,
             )
         )
+
+
+def _partitions(n_shards: int) -> int:
+    """More than shards, where those are few: Ray places a shard by its hash, and what falls together is one task."""
+    return max(n_shards, min(4 * n_shards, _MOST_PARTITIONS))
 
 
 def _finish_shards(

@@ -57,7 +57,7 @@ def encode_segment(
     groups = [g.tolist() for g in np.array_split(np.arange(vectors.n_shards), min(n_processors(), vectors.n_shards))]
     look_up = ray.remote(_find_vectors)
     known = [look_up.remote(vectors, group, i == 0, texts[0]) for i, group in enumerate(groups)]
-    _, resources, threads = actor_plan(device, actors)
+    _, resources, threads = actor_plan(device, actors, n_shards - len(done))
     resources = {"num_cpus": threads} if "num_cpus" in resources else resources
     # A task and not an actor: a worker keeps its encoder for the next shard, and a lost one is replaced by itself.
     encode = ray.remote(_encode_shard).options(**resources)

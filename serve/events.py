@@ -36,8 +36,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHARED: tuple[int | str, ...] = (401, 403, 429, 500)
 _OWN: tuple[int | str, ...] = (422, 503)
 _ALWAYS = {n: ERROR_RESPONSES[n] for n in _SHARED} | {n: LIVE_RESPONSES[n] for n in _OWN}
-    n: LIVE_RESPONSES[n] for n in (422, 503)
-}
 router = APIRouter(tags=["live"], responses=_ALWAYS)
 
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from dynprof.decay import Decay
 from dynprof.errors import WorkspaceError
 from dynprof.keys import bucket_name
-from dynprof.recommend import Ranking, score, top_k
 from dynprof.schema import profiles_schema
+from dynprof.scoring import Ranking, score, top_k
 from dynprof.snapshot import SNAPSHOTS
 from dynprof.store import SnapshotStore
 from dynprof.vectors import matrix_of

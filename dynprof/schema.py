@@ -6,6 +6,7 @@ import pyarrow as pa
 
 __all__ = [
     "BIOS",
+    "CATALOGUE",
     "EVENTS",
     "ITEMS",
     "QUARANTINE",
@@ -83,6 +84,7 @@ ITEMS = pa.schema(
         "n_events": pa.int64(),
     }
 )
+CATALOGUE = pa.schema([ITEMS.field(n) for n in ("item_id", "text", "language", "author_id", "created_at")])
 REVISED = EVENTS.append(pa.field("old_text_hash", TEXT_HASH))
 QUARANTINE = pa.schema(
     {"source": pa.string(), "row": pa.int64(), "reason": pa.string(), "detail": pa.string(), "raw": pa.string()}

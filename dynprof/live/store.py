@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,8 @@ from dynprof.live.log import EventLog
 from dynprof.live.overlay import Overlay
 from dynprof.live.tombstones import Tombstones
 from dynprof.seen import SeenTexts
-from dynprof.state import ProfileStates
-from dynprof.store import SnapshotStore, UserProfile, UserState, read_user
+from dynprof.store import SnapshotStore
+from dynprof.user_profile import KnownUser, UserProfile
 
 __all__ = ["LiveStore"]
 
@@ -58,11 +59,10 @@ class LiveStore:
             UnknownUserError: Nobody knows the user, or the user was erased.
             AsOfError: The user has sums instead of events, and the time is not after the last of them.
         """
-        user, population = self.state(user_id), self.overlay.population
-        as_of_us = self.as_of_us if as_of_us is None else as_of_us
-        return read_user(user, decay, as_of_us, population=population, prior_weight=self.store.spec.prior_weight)
+        user = self.user(user_id)
+        return user.profile(decay, self.as_of_us if as_of_us is None else as_of_us)
 
-    def state(self, user_id: str) -> UserState:
+    def user(self, user_id: str) -> KnownUser:
         """Everything that is known of a user.
 
         Raises:
@@ -71,22 +71,26 @@ class LiveStore:
         change = self.overlay.user(user_id)
         if change.is_erased:
             raise self._unknown(user_id)
-        try:
-            stored = self.store.state(user_id)
-        except UnknownUserError:
-            stored = None
+        stored = self._stored(user_id)
         if stored is not None and change.correction is not None:
-            known = change.correction.is_known
-            stored = UserState(change.correction.states, stored.bio) if known else None
+            stored = replace(stored, states=change.correction.states) if change.correction.is_known else None
         if change.fold is None:
             if stored is None:
                 raise self._unknown(user_id)
             return stored
         live = change.fold.states()
         self.overlay.keep(user_id, change.fold, live)
-        spec = self.store.spec
-        before = stored or UserState(ProfileStates.empty(1, spec.dim, bank=spec.bank), None)
-        return UserState(before.states.merge(live), before.bio)
+        if stored is None:
+            return KnownUser(live, self.overlay.population, "population", self.store.spec.prior_weight)
+        return replace(stored, states=stored.states.merge(live))
+
+    def _stored(self, user_id: str) -> KnownUser | None:
+        """What the snapshot has of a user, with the population's mean as of now."""
+        try:
+            stored = self.store.user(user_id)
+        except UnknownUserError:
+            return None
+        return stored if stored.prior_kind == "bio" else replace(stored, prior=self.overlay.population)
 
     def seen(self, corpus: SeenTexts, user_id: str, as_of_us: int) -> npt.NDArray[np.uint64]:
         """(n, 2) hashes of the texts of a user's events before a time, those of the corpus and live ones.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from event_log_in_memory import MemoryLog
 from live_world import DAY_US, ENCODER, START_US, Row, embed_and_build, live, row, write_base
-from memory_log import MemoryLog
 
 from dynprof.decay import Decay
 from dynprof.store import SnapshotStore

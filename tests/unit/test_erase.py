@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from byte_scan import files_with
+from event_log_in_memory import MemoryLog
 from live_world import (
     DAY_US,
     ENCODER,
@@ -24,7 +25,6 @@ from live_world import (
     row,
     write_base,
 )
-from memory_log import MemoryLog
 
 from dynprof.decay import Decay
 from dynprof.embedded import open_vectors

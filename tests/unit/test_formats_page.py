@@ -21,6 +21,7 @@ STORED = {
     "corpus/items": schema.ITEMS,
     "corpus/quarantine": schema.QUARANTINE,
     "embeddings/<fingerprint>/shard-*.arrow": schema.embeddings_schema(DIM),
+    "index/<fingerprint>/<corpus>": schema.CATALOGUE,
     "profiles/<snapshot>/profiles": schema.profiles_schema(DIM),
     "profiles/<snapshot>/states": schema.states_schema(DIM),
     "profiles/<snapshot>/changes": schema.changes_schema(DIM),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from event_log_in_memory import MemoryLog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_world import (
@@ -28,7 +29,6 @@ from live_world import (
     row,
     write_base,
 )
-from memory_log import MemoryLog
 
 from dynprof.decay import Decay
 from dynprof.errors import UnknownUserError

@@ -14,6 +14,7 @@ from serving_world import AS_OF_US, BIO_ONLY, DAY_US, HALF_LIFE, HEAVY, SILENT, 
 
 from dynprof.decay import Decay
 from dynprof.errors import ConfigError, WorkspaceError
+from dynprof.item_rows import ItemRows
 from dynprof.items import ItemCatalogue
 from dynprof.keys import bucket_name, text_hashes
 from dynprof.neighbors import NeighborIndex, UserMatrix
@@ -97,7 +98,7 @@ def test_the_catalogue_has_each_text_with_a_vector_once_under_its_earliest_item(
     assert dict(zip(hashes, catalogue.table["created_at"].to_pylist(), strict=True)) == earliest
     assert (np.diff(catalogue.created_us) >= 0).all()
     assert not {"cold", "wordless-0"} & set(catalogue.table["item_id"].to_pylist())
-    np.testing.assert_allclose(np.linalg.norm(catalogue.vectors, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(catalogue.unit_vectors(np.arange(len(catalogue))), axis=1), 1, atol=1e-6)
 
 
 def test_texts_are_found_by_hash_and_absent_ones_are_not(catalogue: ItemCatalogue) -> None:
@@ -111,9 +112,10 @@ def test_texts_are_found_by_hash_and_absent_ones_are_not(catalogue: ItemCatalogu
 def test_two_texts_that_share_half_a_hash_are_told_apart() -> None:
     words = np.array([[1, 5], [7, 2], [7, 9], [8, 0]], np.uint64)
     rows = np.array([3, 1, 0, 2])
-    twins = ItemCatalogue(pa.table({"item_id": ["a"] * 4}), np.arange(4), np.eye(4, dtype=np.float32), words, rows)
+    twins = ItemRows(pa.table({"item_id": ["a"] * 4}), np.arange(4), np.eye(4, dtype=np.float16), words, rows)
     asked = np.array([[7, 9], [7, 2], [7, 3], [1, 9], [8, 0]], np.uint64)
-    assert sorted(twins.rows_of(asked).tolist()) == [0, 1, 2]
+    rows, found = twins.find_rows(asked)
+    assert found.tolist() == [True, True, False, False, True] and rows[found].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -125,10 +127,10 @@ def test_recommendations_equal_a_sort_of_everything_that_appeared_before(
     profile = store.profile("a", Decay("exponential"), as_of_us).vector
     excluded = np.array([0, 2, 5, len(catalogue) - 1])
     best = recommend(catalogue, profile, k=k, as_of_us=as_of_us, metric=metric, excluded=excluded)
-    by_hand = {}
+    by_hand, vectors = {}, catalogue.unit_vectors(np.arange(len(catalogue)))
     for row in range(len(catalogue)):
         if catalogue.created_us[row] < as_of_us and row not in excluded:
-            product = float(catalogue.vectors[row] @ profile)
+            product = float(vectors[row] @ profile)
             cosine = product / float(np.linalg.norm(profile))
             age_days = (as_of_us - catalogue.created_us[row]) / DAY_US
             by_hand[row] = {"basic": product, "cosine": cosine, "cosine_time": (1 + cosine) / 2 * 2 ** (-age_days / 2)}

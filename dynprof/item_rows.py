@@ -1,0 +1,132 @@
+"""What can be recommended, read from corpus and embeddings: one row a distinct text that has a vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dynprof.embedded import open_vectors
+from dynprof.embeddings import EMBEDDINGS, read_shard
+from dynprof.errors import WorkspaceError
+from dynprof.index.codes import Codes, encode
+from dynprof.index.graph import Graph
+from dynprof.keys import hash_words, text_shards
+from dynprof.lineage import CorpusView
+from dynprof.schema import CATALOGUE
+from dynprof.segments import read_items
+from dynprof.workspace import Workspace
+
+__all__ = ["GRAPH_FROM", "ItemRows"]
+
+GRAPH_FROM = 250_000
+"""Rows from which on a graph is worth its memory; below, comparing all of them takes a few milliseconds."""
+
+_COLUMNS = ["item_id", "text", "text_hash", "language", "author_id", "created_at"]
+_CODED_SHARE = 4
+"""Beside a graph only the newest one in so many rows are coded: the graph has codes of its own, and time looks at the
+newest. So an index stays below twice its fp16 vectors."""
+
+
+@dataclass(frozen=True)
+class ItemRows:
+    """One row a distinct text that has a vector, in order of appearance, so that the items before a time are a prefix.
+
+    Of several items with one text the earliest stands for all (ties: the smallest id). Items without a text, without a
+    time or without a vector (nobody posted, liked or reposted them, so they were never encoded) are left out.
+
+    Attributes:
+        table: item_id, text, language, author_id, created_at.
+        created_us: (n,) int64 microseconds since 1970, rising.
+        vectors: (n, dim) fp16 as they are stored: norm 1 but for rounding.
+        sorted_words: (n, 2) uint64 text hashes, sorted.
+        sorted_rows: (n,) row of each of them.
+        codes: Of the last rows, or of all.
+        graph: Of all rows, or None.
+    """
+
+    table: pa.Table
+    created_us: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float16]
+    sorted_words: npt.NDArray[np.uint64]
+    sorted_rows: npt.NDArray[np.int64]
+    codes: Codes | None = None
+    graph: Graph | None = None
+
+    @classmethod
+    def read(cls, workspace: Workspace, fingerprint: str, view: CorpusView, *, graph_from: int | None) -> ItemRows:
+        """Read the items of a corpus and their vectors, and code them.
+
+        Args:
+            workspace: Where.
+            fingerprint: Of the encoder.
+            view: Which corpus.
+            graph_from: Rows from which on to build a graph, which takes minutes a million; None: never.
+
+        Raises:
+            WorkspaceError: No finished embeddings, or an embedding shard is missing.
+        """
+        tables = [read_items(workspace, b, _COLUMNS, segments=view.segments) for b in range(view.n_buckets)]
+        items = _first_of_each_text(pa.concat_tables(tables))
+        hashes = items["text_hash"].combine_chunks()
+        vectors, found = _find_vectors(workspace, fingerprint, hashes)
+        found |= open_vectors(workspace, fingerprint, view).fill(hashes, vectors)
+        if not found.all():
+            items, vectors = items.filter(pa.array(found)), vectors[found]
+        words = hash_words(items["text_hash"])
+        order = np.lexsort((words[:, 1], words[:, 0]))
+        created_us = np.asarray(items["created_at"].cast(pa.int64()))
+        table, codes = items.drop_columns("text_hash").cast(CATALOGUE), encode(vectors)
+        if graph_from is None or len(vectors) < graph_from:
+            return cls(table, created_us, vectors, words[order], order, codes)
+        newest = codes.part(len(codes) - len(codes) // _CODED_SHARE, len(codes))
+        return cls(table, created_us, vectors, words[order], order, newest, Graph.build(codes))
+
+    def __len__(self) -> int:
+        return len(self.created_us)
+
+    def find_rows(self, words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """(m,) row of each text, (m, 2) as of `hash_words`, and whether there is one; rows of absent ones are 0."""
+        first, last = self.sorted_words[:, 0], self.sorted_words[:, 1]
+        low, high = np.searchsorted(first, words[:, 0], "left"), np.searchsorted(first, words[:, 0], "right")
+        rows, found = np.zeros(len(words), np.int64), np.zeros(len(words), np.bool_)
+        for step in range(int((high - low).max(initial=0))):  # once, unless two texts share half a hash
+            at, mine = low + step, np.flatnonzero(low + step < high)
+            mine = mine[last[at[mine]] == words[mine, 1]]
+            rows[mine], found[mine] = self.sorted_rows[at[mine]], True
+        return rows, found
+
+
+def _first_of_each_text(items: pa.Table) -> pa.Table:
+    items = items.filter(pc.and_(pc.is_valid(items["text_hash"]), pc.is_valid(items["created_at"])))
+    items = items.sort_by([("created_at", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    words = hash_words(items["text_hash"])
+    order = np.lexsort((words[:, 1], words[:, 0]))  # stable: within a text the earliest stays first
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (np.diff(words[order], axis=0) != 0).any(1)
+    return items.take(pa.array(np.sort(order[is_first])))
+
+
+def _find_vectors(
+    workspace: Workspace, fingerprint: str, hashes: pa.Array
+) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_]]:
+    """(n, dim) vectors of texts, a shard at a time, and (n,) whether there is one."""
+    manifest = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+    vectors, found = np.zeros((len(hashes), manifest["dim"]), np.float16), np.zeros(len(hashes), np.bool_)
+    shards = text_shards(hashes, manifest["n_shards"])
+    order = np.argsort(shards, kind="stable")
+    bounds = np.searchsorted(shards[order], np.arange(manifest["n_shards"] + 1))
+    for shard in np.flatnonzero(np.diff(bounds)).tolist():
+        mine = order[bounds[shard] : bounds[shard + 1]]
+        chunk = read_shard(workspace, fingerprint, shard)
+        if chunk is None:
+            raise WorkspaceError(
+                f"{workspace.path(EMBEDDINGS, fingerprint)}: expected {manifest['n_shards']} shards, found no shard "
+                f"{shard}. Run `python -m jobs.encode` again: it writes only what is missing."
+            )
+        rows, found[mine] = chunk.find(hashes.take(pa.array(mine)))
+        vectors[mine[found[mine]]] = chunk.take(rows[found[mine]])
+    return vectors, found

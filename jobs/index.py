@@ -1,0 +1,64 @@
+"""`python -m jobs.index`: the items of a snapshot as files that servers map into memory, with a graph above a size."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from dynprof.item_files import INDEX, item_files, save_items
+from dynprof.item_rows import GRAPH_FROM, ItemRows
+from dynprof.store import LATEST, SnapshotStore
+from dynprof.workspace import Workspace
+from jobs import command
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Write the index of a snapshot's items, unless it is there; returns the summary.
+
+    Raises:
+        SnapshotNotFoundError: No finished snapshot of that name.
+        WorkspaceError: The corpus or the embeddings are not those of the snapshot, or incomplete.
+    """
+    flags = _parser().parse_args(argv)
+    command.start_logging(flags.log_level)
+    watch, workspace = command.Stopwatch(), Workspace(flags.workspace)
+    store = SnapshotStore(workspace, flags.snapshot)
+    fingerprint, corpus_id = store.spec.fingerprint, store.corpus.corpus_id
+    folder = item_files(fingerprint, corpus_id)
+    before = None if flags.force else workspace.read_manifest(*folder)
+    if before is None:
+        workspace.remove(*folder)  # what a killed run left behind
+        with watch.stage("read"):
+            items = ItemRows.read(workspace, fingerprint, store.corpus, graph_from=flags.graph_from)
+        with watch.stage("write"):
+            manifest = save_items(items, workspace, fingerprint, corpus_id)
+    else:
+        manifest = before
+    return {
+        "job": "index",
+        "workspace": flags.workspace,
+        "snapshot": store.name,
+        "folder": "/".join((INDEX, *folder[1:])),
+        "rows_out": manifest["n_items"],
+        "has_graph": manifest["has_graph"],
+        "done_before": before is not None,
+        "seconds": watch.seconds,
+    }
+
+
+def _parser() -> Any:
+    made = command.parser("index", "Write the items of a snapshot as files that servers map into memory.")
+    made.add_argument("--workspace", required=True, metavar="DIR", help="folder, local or on object storage")
+    made.add_argument("--snapshot", default=LATEST, metavar="NAME", help="whose corpus and encoder")
+    made.add_argument(
+        "--graph-from", default=GRAPH_FROM, type=int, metavar="N", help="items from which on to build a graph"
+    )
+    made.add_argument("--force", action="store_true", help="write it again")
+    return made
+
+
+if __name__ == "__main__":
+    command.run(main, sys.argv[1:])

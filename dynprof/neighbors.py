@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from dynprof.decay import Decay
-from dynprof.errors import WorkspaceError
+from dynprof.errors import UnknownUserError, WorkspaceError
 from dynprof.keys import bucket_name
 from dynprof.schema import profiles_schema
 from dynprof.scoring import Ranking, score, top_k
@@ -75,27 +75,49 @@ class NeighborIndex:
         self._lock = Lock()
         self._loading = Lock()
 
-    def nearest(self, user_id: str, decay: Decay, k: int) -> Ranking:
+    def nearest(
+        self,
+        user_id: str,
+        decay: Decay,
+        k: int,
+        *,
+        profile: npt.NDArray[np.floating] | None = None,
+        is_hidden: Callable[[str], bool] = lambda _: False,
+    ) -> Ranking:
         """The users whose profiles point the same way, as of the snapshot's time.
 
         Args:
             user_id: Whose neighbours. May be without events: then the prior is compared.
             decay: Any kind, at any half-life.
             k: Number of users, > 0; fewer come back when there are fewer.
+            profile: (dim,) of the user where it is newer than the snapshot's.
+            is_hidden: Users that must not come back; others take their place.
 
         Returns:
             User numbers and cosines. Never the user itself, nor a user without mass: those have only a prior.
 
         Raises:
-            UnknownUserError: The snapshot has no such user.
+            UnknownUserError: The snapshot has no such user, and no profile was given.
         """
-        number = self._store.number(user_id)
+        number = self._number(user_id, required=profile is None)
         users = self._matrix(decay)
-        cosines = score(users.vectors[number], users.vectors, metric="cosine")
+        cosines = score(users.vectors[number] if profile is None else profile, users.vectors, metric="cosine")
         cosines[users.mass <= 0] = -np.inf
-        cosines[number] = -np.inf
+        if number is not None:
+            cosines[number] = -np.inf
         best = top_k(cosines, k)
+        while hidden := [n for n in best.tolist() if is_hidden(self._store.user_id(n))]:
+            cosines[hidden] = -np.inf
+            best = top_k(cosines, k)
         return Ranking(best, cosines[best])
+
+    def _number(self, user_id: str, *, required: bool) -> int | None:
+        try:
+            return self._store.number(user_id)
+        except UnknownUserError:
+            if required:
+                raise
+            return None
 
     def _matrix(self, decay: Decay) -> UserMatrix:
         if (kept := self._kept(decay)) is not None:

@@ -43,6 +43,10 @@ class SnapshotUsers:
         """kappa, in units of event weight."""
         return self._store.spec.prior_weight
 
+    def is_erased(self, _user_id: str) -> bool:
+        """Nobody: a snapshot holds no erased user."""
+        return False
+
     def user(self, user_id: str) -> KnownUser:
         """State and prior.
 

@@ -19,7 +19,7 @@ from dynprof.history import History, WeightedTimes
 from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
 from dynprof.user_profile import KnownUser
 
-__all__ = ["NO_FILTER", "FoundItems", "ItemFilter", "ItemQuery", "ItemSource", "KnownTexts", "UserSource"]
+__all__ = ["NO_FILTER", "FoundItems", "ItemFilter", "ItemQuery", "ItemSource", "KnownTexts", "UserSource", "Words"]
 
 FloatArray = npt.NDArray[np.floating]
 Words = npt.NDArray[np.uint64]
@@ -39,6 +39,9 @@ class UserSource(Protocol):
     @property
     def prior_weight(self) -> float:
         """kappa, in units of event weight."""
+
+    def is_erased(self, user_id: str, /) -> bool:
+        """Whether nothing of this user may be answered."""
 
     def user(self, user_id: str) -> KnownUser:
         """State and prior. Raises `UnknownUserError`."""

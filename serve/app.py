@@ -2,11 +2,13 @@
 # No `from __future__ import annotations`: Serve reads the type of `args` from the signature to check the arguments.
 
 import time
+from pathlib import Path
 
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
 from dynprof.errors import WorkspaceError
+from dynprof.live.open_log import LOG_FILE, open_log
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 from serve.binding import check_binding, listening_host
@@ -25,6 +27,7 @@ def build(args: ServeArgs) -> Application:
     Raises:
         ConfigError: Wrong tokens; or none, and Serve listens on a public address.
         SnapshotNotFoundError: No finished snapshot of that name.
+        LiveLogError: The log of live events cannot be opened, or would not be durable.
         WorkspaceError: There is no such workspace, or it does not hold what the snapshot needs.
     """
     check_binding(read_access(args.tokens_file), listening_host())
@@ -42,7 +45,17 @@ def build(args: ServeArgs) -> Application:
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         ray_actor_options={"num_cpus": args.num_cpus},
     )
-    settings = ReplicaSettings(args.tokens_file, args.limits, args.reload_poll_s, time.time_ns() // 1000)
+    live = _live_address(args.live, workspace)
+    settings = ReplicaSettings(live, args.tokens_file, args.limits, args.reload_poll_s, time.time_ns() // 1000)
     cache_bytes = args.neighbor_cache_mb << 20
     application: Application = deployment.bind(workspace.uri, snapshot, cache_bytes, settings=settings)
     return application
+
+
+def _live_address(asked: str | None, workspace: Workspace) -> str | None:
+    """Where the log of live events is. A workspace in object storage has none of its own: SQLite needs a disk."""
+    if asked == "none" or (asked is None and not workspace.is_local):
+        return None
+    address = asked or str(Path(workspace.path("live", LOG_FILE)))
+    open_log(address).close()  # what is wrong with it is said here, before anything starts
+    return address

@@ -31,6 +31,9 @@ class ServeArgs(BaseModel):
     max_ongoing_requests: int = Field(32, ge=1, description="Answered by a replica at a time.")
     max_queued_requests: int = Field(256, ge=1, description="Waiting beyond those; the next one is answered 429.")
     neighbor_cache_mb: int = Field(2048, ge=0, description="Memory of a replica for user matrices, in MiB.")
+    live: str | None = Field(
+        None, min_length=1, description="Log of live events: a folder, valkey://..., or none; default: the workspace's."
+    )
     tokens_file: str | None = Field(None, min_length=1, description="On every node: `name scope,scope token` a line.")
     max_body_kb: int = Field(4096, ge=1, description="Of a request's body, in KiB.")
     requests_per_s: float = Field(0.0, ge=0, description="Of one caller on one replica; 0: as many as come.")
@@ -48,12 +51,14 @@ class ReplicaSettings:
     """What a replica is told beside its snapshot. Holds no token: Ray shows it to whoever may see its dashboard.
 
     Attributes:
+        live: Address of the log of live events; None without one.
         tokens_file: Where they stand, on the replica's own node.
         limits: What it takes.
         reload_poll_s: How often to look for another wanted snapshot.
         deployed_us: When the application was deployed, microseconds since 1970.
     """
 
+    live: str | None
     tokens_file: str | None
     limits: Limits
     reload_poll_s: float

@@ -10,12 +10,14 @@ from ray import serve
 from ray.serve.exceptions import RayServeException
 
 from dynprof.errors import DynprofError
+from dynprof.live.open_log import open_log
 from dynprof.workspace import Workspace
 from serve.api import make_api
 from serve.binding import check_binding, listening_host
 from serve.config import ReplicaSettings, read_access
 from serve.engine import Engine
 from serve.follower import Follower, Load, wished
+from serve.live_service import live_service
 from serve.metrics import Metrics
 
 __all__ = ["ProfileServer"]
@@ -42,14 +44,18 @@ class ProfileServer:
         self._settings, self._access = settings, read_access(settings.tokens_file)
         check_binding(self._access, listening_host())
         self._metrics, where = Metrics(_replica_name()), Workspace(workspace)
-        load = partial(Engine.open, where, neighbor_cache_bytes=neighbor_cache_bytes)
+        log = None if settings.live is None else open_log(settings.live)
+        load = partial(Engine.open, where, neighbor_cache_bytes=neighbor_cache_bytes, log=log)
         engine = _open(where, load, snapshot, settings.deployed_us)
         self._follower = Follower(engine, load, where, self._metrics, since_us=settings.deployed_us)
         self._follower.follow(settings.reload_poll_s)
+        self._live = None if log is None else live_service(log, self._follower)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve after the constructor."""
-        return make_api(self._follower, access=self._access, limits=self._settings.limits, metrics=self._metrics)
+        return make_api(
+            self._follower, self._live, access=self._access, limits=self._settings.limits, metrics=self._metrics
+        )
 
 
 def _open(workspace: Workspace, load: Load, snapshot: str, deployed_us: int) -> Engine:

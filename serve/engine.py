@@ -11,11 +11,13 @@ from dynprof.decay import Decay
 from dynprof.embeddings import EMBEDDINGS
 from dynprof.item_search import CatalogueItems
 from dynprof.items import ItemCatalogue
+from dynprof.live.log import EventLog
 from dynprof.neighbors import NeighborIndex
 from dynprof.snapshot_users import SnapshotUsers
 from dynprof.sources import ItemSource, UserSource
 from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
+from serve.live_engine import LiveSources
 from serve.schemas import EncoderAnswer
 from serve.text_encoder import TextEncoder
 
@@ -50,6 +52,7 @@ class Engine:
         encoder: Whose vectors these are.
         text_encoder: For texts that are posted.
         loaded_us: When it was loaded, microseconds since 1970.
+        live: What follows the log; None without one.
     """
 
     store: SnapshotStore
@@ -59,10 +62,13 @@ class Engine:
     encoder: EncoderAnswer
     text_encoder: TextEncoder
     loaded_us: int
+    live: LiveSources | None = None
 
     @classmethod
-    def open(cls, workspace: Workspace, snapshot: str = LATEST, *, neighbor_cache_bytes: int) -> Engine:
-        """Load a snapshot.
+    def open(
+        cls, workspace: Workspace, snapshot: str = LATEST, *, neighbor_cache_bytes: int, log: EventLog | None = None
+    ) -> Engine:
+        """Load a snapshot, and follow a log from where the snapshot's corpus has taken it in.
 
         Raises:
             SnapshotNotFoundError: No finished snapshot of that name.
@@ -71,17 +77,26 @@ class Engine:
         store = SnapshotStore(workspace, snapshot)
         fingerprint = store.spec.fingerprint
         manifest = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
+        items = CatalogueItems(store, ItemCatalogue.load(workspace, fingerprint, store.corpus))
+        encoder = TextEncoder({**manifest, "fingerprint": fingerprint})
+        live = None if log is None else LiveSources(store, items, encoder, log)
         opened = cls(
             store,
-            SnapshotUsers(store),
-            CatalogueItems(store, ItemCatalogue.load(workspace, fingerprint, store.corpus)),
+            SnapshotUsers(store) if live is None else live.users,
+            items if live is None else live.items,
             NeighborIndex(store, cache_bytes=neighbor_cache_bytes),
             EncoderAnswer(name=manifest["encoder"], fingerprint=fingerprint),
-            TextEncoder({**manifest, "fingerprint": fingerprint}),
+            encoder,
             time.time_ns() // 1000,
+            live,
         )
         LOG.info("snapshot=%s users=%d items=%d loaded", store.name, store.n_users, len(opened.items))
         return opened
+
+    def close(self) -> None:
+        """Follow the log no longer; requests that have begun still get their answers."""
+        if self.live is not None:
+            self.live.close()
 
     def decay_of(self, query: HasDecay) -> Decay:
         """The decay of a question, the snapshot's half-life where it names none."""

@@ -140,8 +140,11 @@ class Follower:
                 self._note(snapshot, said)
                 return
             if snapshot != self.wanted:  # while it was loaded another one was asked for
+                engine.close()
                 return
-            self._engine = engine
+            before, self._engine = self._engine, engine
+            if before is not None:
+                before.close()
             self._metrics.serving(engine)
             self._note(snapshot, None)
 

@@ -41,7 +41,8 @@ class LiveService:
         log: The log; closed by whoever opened it.
         limits: See there.
         known: Looks events up in the corpus of the snapshot; None where none can be there.
-        on_change: Called after something was written, such as `LiveEncoder.wake` and the overlay's.
+        on_change: Called after events were accepted, such as `LiveEncoder.wake` and the overlay's.
+        on_erase: Called after something was erased, before the request is answered.
         snapshot_of: What the snapshot holds of a user, for the export; None where it holds nothing.
         clock: Unix seconds.
     """
@@ -53,13 +54,14 @@ class LiveService:
         limits: LiveLimits | None = None,
         known: Known | None = None,
         on_change: Sequence[Callable[[], None]] = (),
+        on_erase: Sequence[Callable[[], None]] = (),
         snapshot_of: Callable[[str], Mapping[str, Any] | None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.log = log
         self.limits = limits or LiveLimits()
         self._known = known
-        self._on_change = on_change
+        self._on_change, self._on_erase = on_change, on_erase
         self._snapshot_of = snapshot_of
         self._clock = clock
         self._counting = threading.Lock()
@@ -87,7 +89,7 @@ class LiveService:
         try:
             return self.log.erase_user(user_id)
         finally:  # also where only the last bytes could not be removed
-            self._changed()
+            self._erased()
 
     def erase_event(self, event_id: str) -> bool:
         """Erase an event for good; whether the log had it.
@@ -98,7 +100,7 @@ class LiveService:
         try:
             return self.log.erase_event(event_id)
         finally:
-            self._changed()
+            self._erased()
 
     def export(self, user_id: str) -> tuple[list[LiveEvent], Mapping[str, Any] | None] | None:
         """What is kept of a user: events of the log, and what the snapshot has. None where there is neither."""
@@ -124,4 +126,8 @@ class LiveService:
 
     def _changed(self) -> None:
         for tell in self._on_change:
+            tell()
+
+    def _erased(self) -> None:
+        for tell in (*self._on_change, *self._on_erase):
             tell()

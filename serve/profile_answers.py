@@ -108,14 +108,15 @@ def posted_profiles_answer(
 
 
 def neighbors_answer(engine: Engine, user_id: str, query: NeighborsQuery) -> NeighborsAnswer:
-    """As of the snapshot's time.
+    """Users as of the snapshot's time, and the one who asks as of now.
 
     Raises:
         UnknownUserError: There is no such user.
     """
     decay, store = engine.decay_of(query), engine.store
-    who = subject.user(engine.users, user_id, decay, store.spec.as_of_us)
-    ranking = engine.neighbor_index.nearest(user_id, decay, query.k)
+    who = subject.user(engine.users, user_id, decay, engine.users.as_of_us)
+    profile = None if engine.live is None else who.read.vector
+    ranking = engine.neighbor_index.nearest(user_id, decay, query.k, profile=profile, is_hidden=engine.users.is_erased)
     found = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
     return NeighborsAnswer(
         **about_user(engine, who),

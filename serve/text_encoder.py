@@ -34,6 +34,16 @@ class TextEncoder:
         self._lock = Lock()
         self._encoder: Encoder | None = None
 
+    @property
+    def name(self) -> str:
+        """Of the encoder."""
+        return str(self._manifest["encoder"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its vectors."""
+        return str(self._manifest["fingerprint"])
+
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """(n, dim) vectors, norm 1, or 0 for a text of which preparation leaves nothing.
 
@@ -45,8 +55,7 @@ class TextEncoder:
             return self._encoder.encode(texts)
 
     def _load(self) -> Encoder:
-        name, identity = str(self._manifest["encoder"]), self._manifest.get("identity", {})
-        wanted = str(self._manifest["fingerprint"])
+        name, wanted, identity = self.name, self.fingerprint, self._manifest.get("identity", {})
         try:
             loaded = load_encoder(name, revision=identity.get("revision"), precision=identity.get("precision", "auto"))
         except DynprofError as error:

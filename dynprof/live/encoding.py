@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from dynprof.encoders.encoder import Encoder
 from dynprof.errors import LiveLogError
 from dynprof.live.log import EventLog
 
@@ -25,6 +26,21 @@ BATCH_TEXTS = 256
 _RETRY_S = 1.0
 
 
+class Encodes(Protocol):
+    """What an encoder is here: an `Encoder`, or what loads one when the first text comes."""
+
+    @property
+    def name(self) -> str:
+        """For logs."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the vectors."""
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(n, dim) unit vectors."""
+
+
 class LiveEncoder:
     """A thread that gives every text of a log a vector. Several, in several processes, do no harm but double work.
 
@@ -38,7 +54,7 @@ class LiveEncoder:
     def __init__(
         self,
         log: EventLog,
-        encoder: Encoder,
+        encoder: Encodes,
         *,
         on_vectors: Callable[[], None] = lambda: None,
         poll_s: float = POLL_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from threading import Condition, Thread
 from types import TracebackType
 from typing import Self
@@ -24,19 +25,26 @@ class Follower:
 
     Args:
         overlay: To keep up to date.
+        after: Called in the follower's thread after changes were read.
         interval_s: Between two rounds, > 0.
     """
 
-    def __init__(self, overlay: Overlay, *, interval_s: float = _INTERVAL_S) -> None:
-        self.overlay = overlay
+    def __init__(
+        self, overlay: Overlay, *, after: Callable[[], object] = lambda: None, interval_s: float = _INTERVAL_S
+    ) -> None:
+        self.overlay, self._after = overlay, after
         self._interval_s = interval_s
         self._woken = Condition()
         self._is_awake = self._is_over = False
         self._error: str | None = None
         self._thread = Thread(target=self._follow, name="dynprof-follower", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to follow."""
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -61,7 +69,8 @@ class Follower:
     def _follow(self) -> None:
         while not self._is_over:
             try:
-                self.overlay.catch_up()
+                if self.overlay.catch_up():
+                    self._after()
                 self._error = None
             except Exception as error:  # whatever the store raises
                 if repr(error) != self._error:

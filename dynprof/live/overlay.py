@@ -111,6 +111,12 @@ class Overlay:
         with self._state:
             return self._is_erased(user_id)
 
+    @property
+    def n_erased_users(self) -> int:
+        """How many users were erased so far."""
+        with self._state:
+            return len(self._erased_users)
+
     def users(self) -> list[str]:
         """Everybody whose profile differs from the snapshot's for another reason than time; no erased ones."""
         with self._state:

@@ -61,6 +61,10 @@ class LiveStore:
         """kappa, in units of event weight."""
         return self.store.spec.prior_weight
 
+    def is_erased(self, user_id: str) -> bool:
+        """Whether nothing of this user may be answered."""
+        return self.overlay.is_erased(user_id)
+
     def profile(self, user_id: str, decay: Decay, as_of_us: int | None = None) -> UserProfile:
         """Read one user's profile.
 

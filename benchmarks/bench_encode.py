@@ -1,7 +1,7 @@
 """Encoding in the pipeline against the same encoder in a bare loop, on the same texts.
 
-The limit is the matrix product: a token costs 2 x (parameters of the transformer) floating-point operations, and the
-ceiling is how many the machine does in a bare product of MiniLM's shapes, measured in the same round.
+The bare loop has one encoder with a thread a core, the pipeline an actor a core. How far the bare loop is from the
+matrix product: `bench_encoders`.
 
     python -m benchmarks.bench_encode --events posts.parquet --texts 50000 --rounds 5
 
@@ -16,7 +16,6 @@ import logging
 import os
 import statistics
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.bench_encoders import FLOP_PER_TOKEN, PRODUCT_SHAPE, PRODUCTS, products
 from benchmarks.machine import machine
 from benchmarks.rounds import in_turn
 from dynprof.corpus import CORPUS
@@ -57,20 +55,6 @@ def make_corpus(folder: Path, events: str | None, n_texts: int) -> tuple[Workspa
     hashes = texts["text_hash"].combine_chunks()
     first = pc.index_in(pc.unique(hashes), value_set=hashes)
     return workspace, texts["text"].combine_chunks().take(first).to_pylist()
-
-
-def count_tokens(texts: list[str]) -> int:
-    """Tokens of MiniLM, special ones included, as the encoder sees the texts."""
-    from tokenizers import Tokenizer
-
-    from dynprof.encoders.weights import find_model
-    from dynprof.text import prepare_texts
-
-    tokenizer = Tokenizer.from_file(str(Path(find_model("minilm").path) / "tokenizer.json"))
-    tokenizer.enable_truncation(256)
-    tokenizer.no_padding()
-    encoded = tokenizer.encode_batch(prepare_texts(pa.array(texts)).to_pylist())
-    return sum(len(e.ids) for e in encoded)
 
 
 def run_pipeline(workspace: Workspace, shard_texts: int, actors: int) -> float:
@@ -112,7 +96,6 @@ def main() -> None:
             {
                 "bare": lambda: encoder.encode(texts),
                 "pipeline": pipeline,
-                "products": partial(products, "cpu", encoder.identity["precision"], packed=True),
             },
             args.rounds,
             before_each=lambda: workspace.remove(EMBEDDINGS),
@@ -121,23 +104,17 @@ def main() -> None:
 
 
 def report(seconds: dict[str, list[float]], texts: list[str], steady: list[float]) -> dict[str, Any]:
-    """Rates, the ratio round by round, and the share of the ceiling."""
-    n, k, m = PRODUCT_SHAPE
-    ceiling = 2 * n * k * m * PRODUCTS / statistics.median(seconds["products"])
-    n_tokens = count_tokens(texts)
+    """Rates, and the ratio round by round."""
     bare = statistics.median(seconds["bare"])
     whole = [b / p for b, p in zip(seconds["bare"], seconds["pipeline"], strict=True)]
     running = [rate * b / len(texts) for rate, b in zip(steady, seconds["bare"], strict=True)]
     return {
         "texts": len(texts),
-        "tokens_per_text": round(n_tokens / len(texts), 1),
         "seconds": seconds,
         "bare_texts_per_s": round(len(texts) / bare),
         "pipeline_texts_per_s": round(statistics.median(steady)),
         "pipeline_over_bare_median": round(statistics.median(running), 3),
         "pipeline_over_bare_with_start_median": round(statistics.median(whole), 3),
-        "ceiling_gflop_per_s": round(ceiling / 1e9),
-        "bare_share_of_ceiling": round(n_tokens * FLOP_PER_TOKEN / bare / ceiling, 2),
     }
 
 

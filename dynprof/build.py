@@ -22,7 +22,7 @@ from dynprof.user_runs import UserRun
 from dynprof.vector_chunk import TextVectors, VectorChunk, find_hashes
 from dynprof.vectors import one_chunk, vector_array
 
-__all__ = ["BucketEvents", "BuiltBucket", "Totals", "build_bucket", "build_runs"]
+__all__ = ["BucketEvents", "BuiltBucket", "Totals", "build_bucket", "build_runs", "type_factors"]
 
 FloatArray = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int64, np.float64)
@@ -116,7 +116,7 @@ class _Numbers:
             users.dictionary,
             np.asarray(users.indices.filter(one_chunk(has_text))),
             np.array(early["timestamp"].cast(pa.int64())),
-            np.asarray(early["weight"], np.float64) * _type_factors(early["event_type"], spec),
+            np.asarray(early["weight"], np.float64) * type_factors(early["event_type"], spec),
             _rows_of(early["text_hash"], known),
         )
 
@@ -268,7 +268,7 @@ def _rows_of(hashes: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
     return rows
 
 
-def _type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArray:
+def type_factors(event_types: pa.ChunkedArray, spec: SnapshotSpec) -> FloatArray:
     """(n,) weight of each event's type; 1 for a type without one."""
     types = one_chunk(event_types).dictionary_encode()
     weights = [spec.type_weights.get(name, 1.0) for name in types.dictionary.to_pylist()]

@@ -16,6 +16,7 @@ __all__ = [
     "MissingColumnError",
     "ModelNotFoundError",
     "SnapshotNotFoundError",
+    "UnknownItemError",
     "UnknownUserError",
     "WorkspaceError",
 ]
@@ -66,3 +67,7 @@ class SnapshotNotFoundError(WorkspaceError, LookupError):
 
 class UnknownUserError(DynprofError, LookupError):
     """The snapshot has no such user."""
+
+
+class UnknownItemError(DynprofError, LookupError):
+    """The corpus has no such item, or none with a text that was encoded."""

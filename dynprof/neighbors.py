@@ -70,7 +70,7 @@ class NeighborIndex:
 
     def __init__(self, store: SnapshotStore, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self._store = store
-        self._cache_bytes = cache_bytes
+        self.cache_bytes = cache_bytes
         self._matrices: OrderedDict[Decay, UserMatrix] = OrderedDict()
         self._lock = Lock()
         self._loading = Lock()
@@ -114,7 +114,7 @@ class NeighborIndex:
     def _keep(self, decay: Decay, matrix: UserMatrix) -> UserMatrix:
         with self._lock:
             self._matrices[decay] = matrix
-            while len(self._matrices) > 1 and sum(m.size_bytes for m in self._matrices.values()) > self._cache_bytes:
+            while len(self._matrices) > 1 and sum(m.size_bytes for m in self._matrices.values()) > self.cache_bytes:
                 self._matrices.popitem(last=False)
         return matrix
 

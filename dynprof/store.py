@@ -4,63 +4,30 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from dynprof.decay import Decay
-from dynprof.errors import AsOfError, UnknownUserError, WorkspaceError
+from dynprof.errors import UnknownUserError, WorkspaceError
 from dynprof.keys import bucket_name, buckets
 from dynprof.layers import CHANGES, LayeredRows
 from dynprof.lineage import corpus_of
 from dynprof.profile import Profiles
-from dynprof.snapshot import SNAPSHOTS, format_time_us, latest_snapshot, read_spec
+from dynprof.snapshot import SNAPSHOTS, latest_snapshot, read_spec
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
 from dynprof.state_rows import StateRows
+from dynprof.user_profile import KnownUser, Prior, UserProfile
 from dynprof.workspace import Workspace
 
-__all__ = ["LATEST", "Prior", "SnapshotStore", "UserProfile"]
+__all__ = ["LATEST", "SnapshotStore"]
 
 LATEST = "latest"
 """Stands for the finished snapshot with the latest `as_of`."""
-
-Prior = Literal["bio", "population"]
-
-
-@dataclass(frozen=True)
-class UserProfile:
-    """One user's profile as of one time.
-
-    Attributes:
-        vector: (dim,) float32, norm <= 1.
-        mass: sum |w|.
-        n_effective: How many equal events would carry the same information.
-        error_bound: Bound on the distance to the exact profile; 0 for light users.
-        n_events: Events with a vector before the time.
-        first_us: Time of the earliest of them, microseconds since 1970; None without events.
-        last_us: Time of the latest of them.
-        prior: What the profile is shrunk towards, and all it is made of where `mass` is 0.
-    """
-
-    vector: npt.NDArray[np.float32]
-    mass: float
-    n_effective: float
-    error_bound: float
-    n_events: int
-    first_us: int | None
-    last_us: int | None
-    prior: Prior
-
-    @property
-    def basis(self) -> Literal["events", "bio", "population"]:
-        """What the vector says: the user's events, or only a prior."""
-        return "events" if self.mass > 0 else self.prior
 
 
 class SnapshotStore:
@@ -153,20 +120,18 @@ class SnapshotStore:
             UnknownUserError: The snapshot has no such user.
             AsOfError: The user has sums instead of events, and the time is not after the last of them.
         """
+        return self.user(user_id).profile(decay, as_of_us)
+
+    def user(self, user_id: str) -> KnownUser:
+        """What is kept of one user.
+
+        Raises:
+            UnknownUserError: The snapshot has no such user.
+        """
         row = self._row(self.number(user_id))
-        states = self._states(row)
-        n_events, first_us, last_us = _span(states, as_of_us)
-        read = self._read(row, states, decay, as_of_us)
-        return UserProfile(
-            read.vectors[0],
-            float(read.mass[0]),
-            float(read.n_effective[0]),
-            float(read.error_bound[0]),
-            n_events,
-            first_us,
-            last_us,
-            "bio" if row["prior"][0].is_valid else "population",
-        )
+        prior_kind: Prior = "bio" if row["prior"][0].is_valid else "population"
+        prior = priors_from_table(row, self.population)[0]
+        return KnownUser(self._states(row), prior, prior_kind, self.spec.prior_weight)
 
     def profiles(self, decay: Decay, as_of_us: int) -> Iterator[Profiles]:
         """Read everybody's profile, a record batch at a time, users by number. Arguments as in `profile`."""
@@ -215,22 +180,3 @@ class SnapshotStore:
                 f"{self.workspace.path(SNAPSHOTS, name, CHANGES)}: expected a layer of snapshot {self.name}, found no "
                 "file. It was removed; run `python -m jobs.build`, which needs no layers."
             ) from error
-
-
-def _span(states: ProfileStates, as_of_us: int) -> tuple[int, int | None, int | None]:
-    """Number, first and last time of one user's events before `as_of_us`.
-
-    Raises:
-        AsOfError: Sums cannot tell which of their events those are.
-    """
-    if not len(states.heavy):
-        at_us = states.events.at_us[states.events.at_us < as_of_us]
-        return (len(at_us), int(at_us[0]), int(at_us[-1])) if len(at_us) else (0, None, None)
-    n_events, first_us, last_us = int(states.n_events[0]), int(states.first_us[0]), int(states.last_us[0])
-    if last_us >= as_of_us:
-        raise AsOfError(
-            f"as_of: expected a time after {format_time_us(last_us)}, the last of the user's {n_events} events, found "
-            f"{format_time_us(as_of_us)}. Users with more than {states.bank.size} events are kept as sums, which "
-            "cannot be turned back; ask for a later time or use a snapshot built as of an earlier one."
-        )
-    return n_events, first_us, last_us

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from dynprof.errors import ConfigError
 from dynprof.live.intake import take_in
 from dynprof.live.open_log import open_log
-
-from dynprof.errors import ConfigError
 from dynprof.readers.columns import parse_columns
 from dynprof.snapshot import parse_time_us
 from dynprof.streams.cursor import Cursor

@@ -1,13 +1,16 @@
 """The application: `serve run serve.app:build workspace=DIR`."""
 # No `from __future__ import annotations`: Serve reads the type of `args` from the signature to check the arguments.
 
+import time
+
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
 from dynprof.errors import WorkspaceError
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
-from serve.config import ServeArgs
+from serve.binding import check_binding, listening_host
+from serve.config import ReplicaSettings, ServeArgs, read_access
 from serve.deployment import ProfileServer
 
 __all__ = ["build"]
@@ -20,9 +23,11 @@ def build(args: ServeArgs) -> Application:
         args: See `ServeArgs`; a wrong one is an error here, before anything starts.
 
     Raises:
+        ConfigError: Wrong tokens; or none, and Serve listens on a public address.
         SnapshotNotFoundError: No finished snapshot of that name.
         WorkspaceError: There is no such workspace, or it does not hold what the snapshot needs.
     """
+    check_binding(read_access(args.tokens_file), listening_host())
     workspace = Workspace(args.workspace)
     if not workspace.exists():
         raise WorkspaceError(
@@ -37,5 +42,7 @@ def build(args: ServeArgs) -> Application:
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         ray_actor_options={"num_cpus": args.num_cpus},
     )
-    application: Application = deployment.bind(workspace.uri, snapshot, args.neighbor_cache_mb << 20)
+    settings = ReplicaSettings(args.tokens_file, args.limits, args.reload_poll_s, time.time_ns() // 1000)
+    cache_bytes = args.neighbor_cache_mb << 20
+    application: Application = deployment.bind(workspace.uri, snapshot, cache_bytes, settings=settings)
     return application

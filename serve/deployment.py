@@ -1,15 +1,26 @@
-"""The Ray Serve deployment: one replica, one engine, one HTTP application."""
+"""The Ray Serve deployment: one replica, one HTTP application, the engine of the snapshot that is wanted."""
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+
 from fastapi import FastAPI
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
+from dynprof.errors import DynprofError
 from dynprof.workspace import Workspace
 from serve.api import make_api
+from serve.binding import check_binding, listening_host
+from serve.config import ReplicaSettings, read_access
 from serve.engine import Engine
+from serve.follower import Follower, Load, wished
+from serve.metrics import Metrics
 
 __all__ = ["ProfileServer"]
+
+LOG = logging.getLogger("dynprof.serve")
 
 
 @serve.deployment
@@ -21,11 +32,39 @@ class ProfileServer:
         workspace: URI of the workspace.
         snapshot: Name of the snapshot, resolved, so that a replica started later serves the same one.
         neighbor_cache_bytes: Memory for user matrices.
+        settings: The rest.
+
+    Raises:
+        ConfigError: It could be reached from elsewhere, and no tokens are configured.
     """
 
-    def __init__(self, workspace: str, snapshot: str, neighbor_cache_bytes: int) -> None:
-        self._engine = Engine.open(Workspace(workspace), snapshot, neighbor_cache_bytes=neighbor_cache_bytes)
+    def __init__(self, workspace: str, snapshot: str, neighbor_cache_bytes: int, *, settings: ReplicaSettings) -> None:
+        self._settings, self._access = settings, read_access(settings.tokens_file)
+        check_binding(self._access, listening_host())
+        self._metrics, where = Metrics(_replica_name()), Workspace(workspace)
+        load = partial(Engine.open, where, neighbor_cache_bytes=neighbor_cache_bytes)
+        engine = _open(where, load, snapshot, settings.deployed_us)
+        self._follower = Follower(engine, load, where, self._metrics, since_us=settings.deployed_us)
+        self._follower.follow(settings.reload_poll_s)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Called by Serve after the constructor."""
-        return make_api(self._engine)
+        return make_api(self._follower, access=self._access, limits=self._settings.limits, metrics=self._metrics)
+
+
+def _open(workspace: Workspace, load: Load, snapshot: str, deployed_us: int) -> Engine:
+    """What was asked for since the deployment, where it can be loaded; else what was deployed."""
+    wish = wished(workspace, since_us=deployed_us)
+    if wish is not None and wish[0] != snapshot:
+        try:
+            return load(wish[0])
+        except DynprofError:
+            LOG.exception("snapshot=%s not loaded, serving %s", wish[0], snapshot)
+    return load(snapshot)
+
+
+def _replica_name() -> str:
+    try:
+        return str(serve.get_replica_context().replica_id.unique_id)
+    except RayServeException:  # in a test, without a cluster
+        return "local"

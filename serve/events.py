@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Response
@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from dynprof.errors import UnknownUserError
 from dynprof.live.log import LiveEvent, Outcome
+from serve.access import needs
 from serve.errors import ERROR_RESPONSES
 from serve.event_bodies import LoadedLive, PostedBody
 from serve.event_schemas import (
@@ -24,15 +25,18 @@ from serve.event_schemas import (
     ExportedEvent,
     UserErasedAnswer,
 )
+from serve.ids import UserId
 from serve.live import TooBusyError
 from serve.live_errors import LIVE_RESPONSES, RefusedError
-from serve.users import UserId
 
 __all__ = ["router"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-router = APIRouter(tags=["live"], responses={500: ERROR_RESPONSES[500], **{n: LIVE_RESPONSES[n] for n in (422, 503)}})
+_SHARED: tuple[int | str, ...] = (401, 403, 429, 500)
+_OWN: tuple[int | str, ...] = (422, 503)
+_ALWAYS = {n: ERROR_RESPONSES[n] for n in _SHARED} | {n: LIVE_RESPONSES[n] for n in _OWN}
+router = APIRouter(tags=["live"], responses=_ALWAYS)
 
 
 class _ErasureRoute(APIRoute):
@@ -52,6 +56,7 @@ EventId = Annotated[str, Path(description="Percent-encoded as one path segment; 
 
 @router.post(
     "/v1/events",
+    dependencies=[needs("write")],
     status_code=202,
     response_model=EventsAnswer,
     responses=LIVE_RESPONSES,
@@ -71,21 +76,21 @@ def post_events(posted: PostedBody, live: LoadedLive) -> Response:
     return Response(_events_answer(outcomes), 202, media_type="application/json")
 
 
-@erasure.delete("/v1/events/{event_id:user_id}")
+@erasure.delete("/v1/events/{event_id:any_id}", dependencies=[needs("write")])
 def erase_event(event_id: EventId, live: LoadedLive) -> EventErasedAnswer:
     """Erase one event for good. Its id is never taken again, also where it was not known yet."""
     _require_id(event_id, "event_id")
     return EventErasedAnswer(event_id=event_id, removed=live.erase_event(event_id))
 
 
-@erasure.delete("/v1/users/{user_id:user_id}")
+@erasure.delete("/v1/users/{user_id:any_id}", dependencies=[needs("write")])
 def erase_user(user_id: UserId, live: LoadedLive) -> UserErasedAnswer:
     """Erase a user for good: events, profile, state; later events of the user are rejected."""
     _require_id(user_id, "user_id")
     return UserErasedAnswer(user_id=user_id, n_events_removed=live.erase_user(user_id))
 
 
-@router.get("/v1/users/{user_id:user_id}/export", responses={404: ERROR_RESPONSES[404]})
+@router.get("/v1/users/{user_id:any_id}/export", dependencies=[needs("admin")], responses={404: ERROR_RESPONSES[404]})
 def export_user(user_id: UserId, live: LoadedLive) -> ExportAnswer:
     """Everything that is kept of a user."""
     found = live.export(user_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from dynprof.decay import Decay, DecayKind
 from dynprof.duration import format_duration, parse_duration
@@ -13,15 +13,31 @@ from dynprof.errors import ConfigError
 from dynprof.profile import MICROSECONDS
 from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
 from dynprof.snapshot import parse_time_us
+from dynprof.sources import ItemFilter
 
-__all__ = ["DEFAULT_KIND", "MOST_RESULTS", "NeighborsQuery", "ProfileQuery", "RecommendationsQuery"]
+__all__ = [
+    "DEFAULT_KIND",
+    "MOST_EXPLAINED",
+    "MOST_RESULTS",
+    "Moment",
+    "Name",
+    "NeighborsQuery",
+    "ProfileQuery",
+    "RecommendationsQuery",
+    "SimilarQuery",
+    "TimelineQuery",
+    "Unicode",
+]
 
 DEFAULT_KIND: DecayKind = "exponential"
 MOST_RESULTS = 1000
+MOST_EXPLAINED = 50
+MOST_POINTS = 100
 
 _LEAST_HALF_LIFE_S = 1.0
 _MOST_DURATION = "100y"
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_LONGEST_NAME = 1024
 
 
 def _duration(text: str, info: ValidationInfo) -> str:
@@ -45,10 +61,21 @@ def _time(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _unicode(text: str, info: ValidationInfo) -> str:
+    """JSON can hold half a surrogate pair, which no text has and UTF-8 cannot say."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{info.field_name}: expected Unicode text, found {text[:100]!r}.") from error
+    return text
+
+
 HalfLife = Annotated[str, AfterValidator(_half_life)]
 Span = Annotated[str, AfterValidator(_duration)]
 Moment = Annotated[str, AfterValidator(_time)]
 Count = Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many, at most.")]
+Unicode = Annotated[str, AfterValidator(_unicode)]
+Name = Annotated[Unicode, Field(max_length=_LONGEST_NAME)]
 
 
 class _DecayQuery(BaseModel):
@@ -69,7 +96,7 @@ class _DecayQuery(BaseModel):
         return Decay(self.kind, self.half_life or default_half_life)
 
 
-class _AsOfQuery(_DecayQuery):
+class _AsOf(BaseModel):
     as_of: Moment | None = Field(
         None,
         description="ISO 8601, UTC where no zone is given; only events strictly before it count. Default: the "
@@ -82,11 +109,36 @@ class _AsOfQuery(_DecayQuery):
         return default_us if self.as_of is None else parse_time_us(self.as_of)
 
 
-class ProfileQuery(_AsOfQuery):
+class _Items(BaseModel):
+    """Which items may be answered with. Filters never cost results: k come back when k exist."""
+
+    k: Count = 10
+    language: Name | None = Field(None, description="Only items of this language.", examples=["en"])
+    author: Name | None = Field(None, description="Only items of this author.")
+    since: Moment | None = Field(None, description="Only items that appeared at or after this time.")
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="0: the best items. 1: items as unlike each other as can be. Between: maximal marginal relevance.",
+    )
+
+    @property
+    def filter(self) -> ItemFilter:
+        """The filters."""
+        return ItemFilter(self.language, self.author, None if self.since is None else parse_time_us(self.since))
+
+
+class ProfileQuery(_AsOf, _DecayQuery):
     """Of `/profile`."""
 
     offset: Span = Field("0s", description="Age up to which an event counts in full.", examples=["1d"])
     floor: float = Field(0.0, ge=0, le=1, description="Least weight of an event.")
+    age_bands: bool = Field(
+        True,
+        description="Say how much of the weight each part of the history holds. Of users with many events the first "
+        "question reads the corpus.",
+    )
     vector: bool = Field(False, description="Answer with the vector too: base64 of little-endian float32.")
 
     def decay(self, *, default_half_life: str) -> Decay:
@@ -100,10 +152,9 @@ class NeighborsQuery(_DecayQuery):
     k: Count = 10
 
 
-class RecommendationsQuery(_AsOfQuery):
+class RecommendationsQuery(_Items, _AsOf, _DecayQuery):
     """Of `/recommendations`."""
 
-    k: Count = 10
     metric: Metric = Field(
         DEFAULT_METRIC,
         description="`basic`: profile . item. `cosine`. `cosine_time`: (1 + cosine) / 2, times what the item's age "
@@ -113,3 +164,30 @@ class RecommendationsQuery(_AsOfQuery):
         DEFAULT_ITEM_HALF_LIFE, description="Age at which `cosine_time` counts an item half; other metrics ignore it."
     )
     exclude_seen: bool = Field(True, description="Leave out texts of the user's own events before `as_of`.")
+    explain: bool = Field(
+        False, description=f"Say which of the user's events carry each score. Takes k <= {MOST_EXPLAINED}."
+    )
+    explain_events: int = Field(5, ge=1, le=MOST_EXPLAINED, description="Events to list an item, at most.")
+
+    @model_validator(mode="after")
+    def _few_explained(self) -> RecommendationsQuery:
+        if self.explain and self.k > MOST_EXPLAINED:
+            raise ConfigError(f"k: expected at most {MOST_EXPLAINED} with explain=true, found {self.k}.")
+        return self
+
+
+class SimilarQuery(_Items, _AsOf):
+    """Of `/similar`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TimelineQuery(_DecayQuery):
+    """Of `/timeline`."""
+
+    from_: Moment | None = Field(
+        None, alias="from", description="First time. Default: just after the user's first event."
+    )
+    to: Moment | None = Field(None, description="Last time. Default: the snapshot's.")
+    points: int = Field(12, ge=2, le=MOST_POINTS, description="Number of times, evenly spread.")
+    items: int = Field(5, ge=0, le=50, description="How many of the nearest items to name, then and now.")

@@ -1,4 +1,4 @@
-"""The answers: what stands on the wire."""
+"""The answers about users: what stands on the wire."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from dynprof.decay import DecayKind
-from dynprof.recommend import Metric
+from serve.errors import ErrorDetail
 
 __all__ = [
+    "AgeBandAnswer",
     "DecayAnswer",
     "EncoderAnswer",
-    "LiveAnswer",
     "NeighborAnswer",
     "NeighborsAnswer",
+    "PostedProfilesAnswer",
     "ProfileAnswer",
-    "ReadyAnswer",
-    "RecommendationsAnswer",
-    "RecommendedItem",
+    "ProfileResult",
+    "SnapshotNamed",
     "UserAnswer",
 ]
 
@@ -40,17 +40,33 @@ class EncoderAnswer(BaseModel):
     fingerprint: str
 
 
-class UserAnswer(BaseModel):
-    """What every answer about a user says."""
+class SnapshotNamed(BaseModel):
+    """What every answer says."""
 
-    user_id: str
     snapshot: str
     encoder: EncoderAnswer
+
+
+class UserAnswer(SnapshotNamed):
+    """What every answer about a user says."""
+
+    user_id: str | None = Field(description="Null where a history was posted.")
     as_of: datetime
     decay: DecayAnswer
     basis: Literal["events", "bio", "population"] = Field(
         description="What the profile is made of: the user's events, or, where none count, the bio or everybody's mean."
     )
+
+
+class AgeBandAnswer(BaseModel):
+    """A part of the history, by age of the events as of the question."""
+
+    up_to: str | None = Field(
+        description="Upper end of the ages, exclusive; the lower is that of the band before. Null: everything older."
+    )
+    n_events: int
+    mass: float = Field(description="Sum of the events' decayed weights, without sign.")
+    share: float = Field(ge=0, le=1, description="Of the mass of all bands.")
 
 
 class ProfileAnswer(UserAnswer):
@@ -65,8 +81,25 @@ class ProfileAnswer(UserAnswer):
     )
     first_event_at: datetime | None
     last_event_at: datetime | None
+    age_bands: list[AgeBandAnswer] | None = Field(
+        description="Exact, from the events themselves, youngest band first; null where not asked for."
+    )
     dim: int
     vector: str | None = Field(description="Base64 of `dim` little-endian float32, norm <= 1; null unless asked for.")
+
+
+class ProfileResult(BaseModel):
+    """What became of one of several questions: an answer or an error."""
+
+    user_id: str | None
+    answer: ProfileAnswer | None
+    error: ErrorDetail | None
+
+
+class PostedProfilesAnswer(SnapshotNamed):
+    """Profiles in the order in which they were asked for."""
+
+    results: list[ProfileResult]
 
 
 class NeighborAnswer(BaseModel):
@@ -80,40 +113,3 @@ class NeighborsAnswer(UserAnswer):
     """Similar users, most similar first."""
 
     neighbors: list[NeighborAnswer]
-
-
-class RecommendedItem(BaseModel):
-    """An item that suits the user."""
-
-    item_id: str
-    score: float
-    text: str
-    language: str | None
-    created_at: datetime
-    author_id: str | None
-
-
-class RecommendationsAnswer(UserAnswer):
-    """Items, best first. Items with the same text appear once, under the earliest."""
-
-    metric: Metric
-    item_half_life: str | None = Field(description="Null unless the metric is `cosine_time`.")
-    exclude_seen: bool
-    items: list[RecommendedItem]
-
-
-class LiveAnswer(BaseModel):
-    """The process answers."""
-
-    status: Literal["live"] = "live"
-
-
-class ReadyAnswer(BaseModel):
-    """The snapshot is loaded."""
-
-    status: Literal["ready"] = "ready"
-    snapshot: str
-    as_of: datetime
-    encoder: EncoderAnswer
-    n_users: int
-    n_items: int

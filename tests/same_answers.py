@@ -13,6 +13,7 @@ from dynprof.neighbors import UserMatrix
 from dynprof.seen import SeenTexts
 from dynprof.segments import read_bios, read_events, read_items
 from dynprof.snapshot import parse_decays
+from dynprof.snapshot_users import SnapshotUsers
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 
@@ -40,6 +41,7 @@ def assert_same_answers(updated: Workspace, built: Workspace) -> None:
         assert_same_matrices(a, b, decay)
     assert_same_corpus(updated, a, built, b)
     assert_same_items(updated, a, built, b)
+    assert_same_histories(a, b)
     seen_a = SeenTexts(updated, a.n_buckets, segments=a.corpus.segments)
     seen_b = SeenTexts(built, b.n_buckets, segments=b.corpus.segments)
     for user in user_ids(b):
@@ -99,6 +101,20 @@ def assert_same_items(updated: Workspace, a: SnapshotStore, built: Workspace, b:
     theirs = ItemCatalogue.load(built, b.spec.fingerprint, b.corpus)
     assert rows_of(mine) == rows_of(theirs)
     np.testing.assert_allclose(mine.vectors, theirs.vectors, atol=FP16_ULP)
+
+
+def assert_same_histories(a: SnapshotStore, b: SnapshotStore) -> None:
+    """Events with their vectors, of some users; they are what the state was made of."""
+    mine, theirs = SnapshotUsers(a), SnapshotUsers(b)
+    for user_id in user_ids(a)[:25]:
+        x, y, known = mine.history(user_id), theirs.history(user_id), mine.user(user_id)
+        assert x.events.to_pylist() == y.events.to_pylist()
+        assert x.at_us.tolist() == y.at_us.tolist() == mine.times(user_id).at_us.tolist()
+        assert x.weights.tolist() == y.weights.tolist()
+        np.testing.assert_allclose(x.vectors[x.rows], y.vectors[y.rows], atol=FP16_ULP)
+        prior = {"prior": known.prior, "prior_kind": known.prior_kind, "prior_weight": known.prior_weight}
+        exact, read = x.profile(DECAYS[0], a.spec.as_of_us, **prior), known.profile(DECAYS[0], a.spec.as_of_us)
+        assert np.linalg.norm(exact.vector - read.vector) <= read.error_bound + 2 * FP16_ULP
 
 
 def rows_of(catalogue: ItemCatalogue) -> list[dict[str, Any]]:

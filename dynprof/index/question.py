@@ -54,13 +54,13 @@ class Question:
     ) -> FloatArray:
         """Scores of rows by their cosines and `time_weights`; they never fall where a cosine rises."""
         scores = score_of_cosine(cosines, norm, metric=self.metric, time_weights=weights)
-        return scores if self.bonus is None else self.share * scores + self._bonus_of(rows, len(scores))
+        return self.share * scores if self.bonus is None else self.share * scores + self._bonus_of(rows, len(scores))
 
     def most(self, run: slice, newest_us: int, norm: float, cap: float) -> float:
         """A score that no row of a run exceeds, created at `newest_us` or before, with a cosine of at most `cap`."""
         weights = self.time_weights(np.array([min(newest_us, self.as_of_us)], np.int64))
-        most = float(score_of_cosine(np.array([cap]), norm, metric=self.metric, time_weights=weights)[0])
-        return most if self.bonus is None else self.share * most + float(self.bonus[run].max(initial=0.0))
+        most = self.share * float(score_of_cosine(np.array([cap]), norm, metric=self.metric, time_weights=weights)[0])
+        return most if self.bonus is None else most + float(self.bonus[run].max(initial=0.0))
 
     def _bonus_of(self, rows: IntArray | slice, n: int) -> FloatArray:
         given = np.asarray(self.bonus)

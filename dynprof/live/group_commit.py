@@ -53,7 +53,10 @@ class GroupCommit(Generic[Job, Result]):
             self._waiting.append(ticket)
         with self._turn:
             while not ticket.done:
-                self._serve(self._next_group())
+                group = self._next_group()
+                if not group:  # whoever had taken this ticket was interrupted before it could write
+                    raise RuntimeError("the write was interrupted in another thread; nothing of it is promised")
+                self._serve(group)
         if ticket.error is not None:
             raise ticket.error
         return ticket.results or []

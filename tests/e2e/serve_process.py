@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,25 @@ class ServeProcess:
 
 
 @contextmanager
-def serve_run(*arguments: str) -> Iterator[ServeProcess]:
-    """Run `serve run --address local <arguments>`; at the end nothing that it started is alive."""
+def serve_run(*arguments: str, variables: Mapping[str, str] | None = None) -> Iterator[ServeProcess]:
+    """Run `serve run --address local <arguments>`; at the end nothing that it started is alive.
+
+    Args:
+        arguments: Of the command.
+        variables: Of its environment, more than there would be.
+    """
     folder = Path(tempfile.mkdtemp(prefix="dp-"))  # short: the paths of Ray's sockets have a limit of 107 bytes
     mark, port = uuid.uuid4().hex, free_port()
     log = folder / "log"
     command = [sys.executable, "-c", ON_PORT, str(port), "run", "--address", "local", *arguments]
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, cwd=REPO, env=environment(mark, folder), stdout=sink, stderr=sink, start_new_session=True
+            command,
+            cwd=REPO,
+            env={**environment(mark, folder), **(variables or {})},
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
         )
     try:
         yield ServeProcess(process, mark, f"http://127.0.0.1:{port}", log)

@@ -72,7 +72,7 @@ def test_a_bad_or_unknown_parameter_is_422_and_named(client: TestClient, what: s
     assert error["message"].startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("what", ["profile", "neighbors", "recommendations"])
+@pytest.mark.parametrize("what", ["profile", "neighbors", "timeline"])
 @pytest.mark.parametrize("user_id", ["nobody", "", "a/b/c", "%FF%FE", "%00", "x" * 4000])
 def test_an_unknown_user_is_404_and_named(client: TestClient, what: str, user_id: str) -> None:
     response = client.get(f"/v1/users/{user_id}/{what}")
@@ -106,7 +106,7 @@ def test_a_defect_is_500_without_a_trace_in_the_answer_and_with_one_in_the_log(
     def fail(*_: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(type(engine.store), "profile", fail)
+    monkeypatch.setattr(type(engine.store), "user", fail)
     with caplog.at_level(logging.ERROR, "dynprof.serve"):
         response = client.get("/v1/users/a/profile")
     assert (response.status_code, error_of(response)["code"]) == (500, "internal_error")

@@ -136,8 +136,8 @@ def test_recommendations_are_those_of_the_library_with_their_texts(engine: Engin
     answer = ask("a/b", "recommendations", k=5, metric=metric, item_half_life="9d", exclude_seen=False, half_life="7d")
     read = engine.store.profile("a/b", Decay("exponential", "7d"), AS_OF_US)
     decay = Decay("exponential", "9d")
-    best = recommend(engine.items, read.vector, k=5, as_of_us=AS_OF_US, metric=metric, item_decay=decay)
-    rows = engine.items.table.take(pa.array(best.rows)).to_pylist()
+    best = recommend(engine.items.catalogue, read.vector, k=5, as_of_us=AS_OF_US, metric=metric, item_decay=decay)
+    rows = engine.items.catalogue.table.take(pa.array(best.rows)).to_pylist()
     assert [(i["item_id"], i["text"], i["author_id"], i["language"]) for i in answer["items"]] == [
         (r["item_id"], r["text"], r["author_id"], r["language"]) for r in rows
     ]
@@ -171,9 +171,11 @@ def test_the_schema_documents_every_route_parameter_and_the_error_body(engine: E
     schema = client.get("/openapi.json").json()
     routes = {f"/v1/users/{{user_id}}/{what}" for what in ("profile", "neighbors", "recommendations")}
     live = {"/v1/events", "/v1/events/{event_id}", "/v1/users/{user_id}", "/v1/users/{user_id}/export"}
-    assert set(schema["paths"]) == routes | live | {"/health/live", "/health/ready"}
+    others = {"/health/live", "/health/ready", "/metrics", "/v1/snapshot", "/v1/snapshot/reload"}
+    more = {"/v1/users/{user_id}/timeline", "/v1/items/{item_id}/similar", "/v1/profile", "/v1/recommendations"}
+    assert set(schema["paths"]) == routes | live | others | more
     names = {p["name"] for p in schema["paths"]["/v1/users/{user_id}/profile"]["get"]["parameters"]}
-    assert names == {"user_id", "kind", "half_life", "as_of", "offset", "floor", "vector"}
+    assert names == {"user_id", "kind", "half_life", "as_of", "offset", "floor", "vector", "age_bands"}
     for route in routes:
         for status in ("404", "422"):
             body = schema["paths"][route]["get"]["responses"][status]["content"]["application/json"]["schema"]

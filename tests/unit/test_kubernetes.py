@@ -188,7 +188,7 @@ def test_secrets_are_named_and_none_is_in_the_repository() -> None:
     assert "Secret" not in {m["kind"] for m in MANIFESTS}
     text = "".join(path.read_text(encoding="utf-8") for path in DEPLOY.glob("*.yaml"))
     named = set(re.findall(r"secret(?:KeyRef|Ref): \{name: ([\w-]+)", text))
-    assert named == {"dynprof-s3", "dynprof-redis"}
+    assert named == {"dynprof-s3", "dynprof-redis", "dynprof-tokens"}
     page = (REPO / "docs" / "operations.md").read_text(encoding="utf-8")
     assert [name for name in named if f"create secret generic {name}" not in page] == []
 

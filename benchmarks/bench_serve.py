@@ -30,6 +30,7 @@ from benchmarks.machine import machine
 from benchmarks.served import Served, serving, summary
 from benchmarks.served_world import make_served_world, user_name
 from dynprof.corpus import CORPUS
+from dynprof.snapshot import SNAPSHOTS
 from dynprof.workspace import Workspace
 
 ROUTES = {
@@ -62,7 +63,8 @@ def _prepared(flags: argparse.Namespace) -> str:
     workspace = Workspace(folder)
     if workspace.read_manifest(CORPUS) is None:
         make_served_world(workspace, flags.users, flags.items, flags.dim)
-    jobs = [["jobs.build", "--decays", "exponential"], ["jobs.index"]]
+    built = workspace.exists(SNAPSHOTS)  # the build would find that all is done, but start Ray first
+    jobs = [["jobs.index"]] if built else [["jobs.build", "--decays", "exponential"], ["jobs.index"]]
     for module, *more in jobs:
         command = [sys.executable, "-m", module, "--workspace", folder, *more]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,8 +55,11 @@ def _wrk(wrk: str, urls: Sequence[str], seconds: float, connections: int) -> Loa
     paths = ",".join(f'"{urlsplit(u).path}?{urlsplit(u).query}"' for u in urls)
     script = f"local p={{{paths}}} local i=0 request=function() i=i%#p+1 return wrk.format('GET',p[i]) end"
     base = f"{split.scheme}://{split.netloc}"
-    command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", "/dev/stdin", base]
-    said = subprocess.run(command, input=script, capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", file.name, base]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
     return Load(rate, _milliseconds(said, "50%"), _milliseconds(said, "99%"), int(failed[1]) if failed else 0, "wrk")
@@ -103,7 +107,8 @@ async def _fastest(urls: Sequence[str], seconds: float, connections: int) -> Loa
         connection, at = _Connection(urls[0]), number
         while time.perf_counter() - start < seconds:
             asked = time.perf_counter()
-            failed += await connection.get(urls[at % len(urls)]) != 200
+            status = await connection.get(urls[at % len(urls)])
+            failed += status != 200
             taken.append(time.perf_counter() - asked)
             at += connections
         connection.close()
@@ -123,7 +128,8 @@ async def _steady(urls: Sequence[str], seconds: float, rate: float, connections:
     async def one(number: int, due: float) -> None:
         nonlocal failed
         connection = await free.get()
-        failed += await connection.get(urls[number % len(urls)]) != 200
+        status = await connection.get(urls[number % len(urls)])
+        failed += status != 200
         taken.append(time.perf_counter() - due)
         free.put_nowait(connection)
 

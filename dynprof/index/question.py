@@ -59,6 +59,7 @@ class Question:
     def most(self, run: slice, newest_us: int, norm: float, cap: float) -> float:
         """A score that no row of a run exceeds, created at `newest_us` or before, with a cosine of at most `cap`."""
         weights = self.time_weights(np.array([min(newest_us, self.as_of_us)], np.int64))
+        cap = cap if norm > 0 else 0.0  # a profile of zeros is as near to everything as to nothing
         most = self.share * float(score_of_cosine(np.array([cap]), norm, metric=self.metric, time_weights=weights)[0])
         return most if self.bonus is None else most + float(self.bonus[run].max(initial=0.0))
 

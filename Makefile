@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve lint types unit check test store-server clean
+.PHONY: help install demo serve lint types unit check test soak store-server clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ check: lint types unit ## the quick tier: lint, types, unit tests
 
 test: lint types store-server ## everything: lint, types, every test
 	$(BIN)/pytest -q
+
+soak: $(STAMP) ## kill servers and updates 200 times while a client posts: nothing lost, nothing twice
+	$(BIN)/python -m benchmarks.soak --kills 200
 
 # The server that the tests of the live log's second store start. Without it they skip, and say so. It is installed where
 # nobody minds: on a machine of continuous integration (CI=true), as root, from Debian's packages.

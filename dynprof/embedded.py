@@ -25,6 +25,7 @@ from dynprof.workspace import Workspace
 __all__ = [
     "CorpusVectors",
     "Vectors",
+    "continued_fingerprint",
     "covers",
     "find_in_shards",
     "latest_fingerprint",
@@ -144,6 +145,25 @@ def latest_fingerprint(workspace: Workspace) -> str:
     return max(finished)[1]
 
 
+def continued_fingerprint(workspace: Workspace) -> str:
+    """The same, but where the last segments have no vectors yet, the newest that can be carried on.
+
+    Raises:
+        WorkspaceError: There are none.
+    """
+    try:
+        return latest_fingerprint(workspace)
+    except WorkspaceError:
+        view, begun = present_corpus(workspace), []
+        for fingerprint in workspace.folders(EMBEDDINGS):
+            manifest = workspace.read_manifest(EMBEDDINGS, fingerprint)
+            if manifest is not None and view.at(manifest["corpus_id"]) >= 0:
+                begun.append((manifest["created_at"], fingerprint))
+        if not begun:
+            raise
+        return max(begun)[1]
+
+
 def covers(workspace: Workspace, fingerprint: str, view: CorpusView) -> bool:
     """Whether there are vectors of all texts of a corpus."""
     try:
@@ -175,7 +195,7 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
         )
     segments = view.segments[covered:] if covered >= 0 else ()  # else they are of a later corpus, which has them all
     made_of = view.ids[len(view.ids) - len(segments) :]
-    manifests = [_segment_manifest(workspace, fingerprint, *of) for of in zip(segments, made_of, strict=True)]
+    manifests = [_segment_manifest(workspace, fingerprint, view, *of) for of in zip(segments, made_of, strict=True)]
     if not manifests:
         return CorpusVectors(workspace, fingerprint, base, view.segments)
     corpus = corpus_of(workspace, base["corpus_id"], whose=(EMBEDDINGS, fingerprint), what="embeddings").manifest
@@ -187,10 +207,12 @@ def open_vectors(workspace: Workspace, fingerprint: str, view: CorpusView) -> Co
     return CorpusVectors(workspace, fingerprint, described, view.segments, tuple(parts))
 
 
-def _segment_manifest(workspace: Workspace, fingerprint: str, segment: str, corpus_id: str) -> dict[str, Any]:
+def _segment_manifest(
+    workspace: Workspace, fingerprint: str, view: CorpusView, segment: str, corpus_id: str
+) -> dict[str, Any]:
     folder = segment_fingerprint(fingerprint, segment)
     manifest = workspace.read_manifest(EMBEDDINGS, folder)
-    if manifest is None or manifest["corpus_id"] != corpus_id:
+    if manifest is None or view.renamed.get(manifest["corpus_id"], manifest["corpus_id"]) != corpus_id:
         raise FingerprintError(
             f"{workspace.path(EMBEDDINGS, folder)}: expected vectors of this segment of the corpus, found none. Run "
             "`python -m jobs.update` again, or `python -m jobs.encode` for an encoder that updates do not carry on."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dynprof.corpus import CORPUS
@@ -25,11 +25,13 @@ class CorpusView:
         manifest: As of a base corpus: `corpus_id`, `n_buckets`, counts and `last_event_us` of base and segments.
         segments: Names of the segments, oldest first; none for the base alone.
         ids: Corpus ids from the base's to this one's; `ids[i]` is that after i segments.
+        renamed: Ids that these had before something was erased, to what they are now.
     """
 
     manifest: Mapping[str, Any]
     segments: tuple[str, ...]
     ids: tuple[str, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def corpus_id(self) -> str:
@@ -43,11 +45,12 @@ class CorpusView:
 
     def since(self, corpus_id: str) -> tuple[str, ...]:
         """The segments after an id of the lineage."""
-        return self.segments[self.ids.index(corpus_id) :]
+        return self.segments[self.ids.index(self.renamed.get(corpus_id, corpus_id)) :]
 
     def at(self, corpus_id: str) -> int:
         """Number of segments up to an id of the lineage; -1 where it is of another corpus."""
-        return self.ids.index(corpus_id) if corpus_id in self.ids else -1
+        now = self.renamed.get(corpus_id, corpus_id)
+        return self.ids.index(now) if now in self.ids else -1
 
 
 def segment_folder(name: str) -> str:
@@ -62,14 +65,17 @@ def present_corpus(workspace: Workspace) -> CorpusView:
         WorkspaceError: No finished corpus.
     """
     base = workspace.require_manifest(CORPUS, made_by="ingest")
+    renamed: dict[str, str] = base.get("renamed", {})
     names, ids, manifest = [], [base["corpus_id"]], base
     for name in workspace.folders(CORPUS, SEGMENTS):
         segment = workspace.read_manifest(segment_folder(name))
-        if segment is not None and segment["parent_corpus_id"] == ids[-1]:
+        parent = "" if segment is None else segment["parent_corpus_id"]
+        if segment is not None and renamed.get(parent, parent) == renamed.get(ids[-1], ids[-1]):
             names.append(name)
             ids.append(segment["corpus_id"])
             manifest = _extended(manifest, segment)
-    return CorpusView(manifest, tuple(names), tuple(ids))
+    now = tuple(renamed.get(corpus_id, corpus_id) for corpus_id in ids)
+    return CorpusView({**manifest, "corpus_id": now[-1]}, tuple(names), now, renamed)
 
 
 def corpus_of(workspace: Workspace, corpus_id: str, *, whose: Sequence[str], what: str) -> CorpusView:
@@ -94,7 +100,8 @@ def corpus_of(workspace: Workspace, corpus_id: str, *, whose: Sequence[str], wha
     manifest: Mapping[str, Any] = workspace.require_manifest(CORPUS, made_by="ingest")
     for name in present.segments[:n_segments]:
         manifest = _extended(manifest, workspace.require_manifest(segment_folder(name), made_by="update"))
-    return CorpusView(manifest, present.segments[:n_segments], present.ids[: n_segments + 1])
+    ids = present.ids[: n_segments + 1]
+    return CorpusView({**manifest, "corpus_id": ids[-1]}, present.segments[:n_segments], ids, present.renamed)
 
 
 def _extended(manifest: Mapping[str, Any], segment: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,4 +116,5 @@ def _extended(manifest: Mapping[str, Any], segment: Mapping[str, Any]) -> dict[s
         "n_items": manifest["n_items"] + segment["n_new_items"],
         "first_event_us": min(firsts, default=None),
         "last_event_us": max(lasts, default=None),
+        "absorbed": {**manifest.get("absorbed", {}), **segment.get("absorbed", {})},
     }

@@ -14,25 +14,33 @@ import numpy as np
 from dynprof import __version__
 from dynprof.activity import ACTIVITY_FEATURES
 from dynprof.decay import Decay
-from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
-from dynprof.errors import ConfigError
+from dynprof.embedded import CorpusVectors, continued_fingerprint, covers, latest_fingerprint, open_vectors
+from dynprof.errors import ConfigError, SnapshotNotFoundError
 from dynprof.keys import bucket_name
-from dynprof.lineage import present_corpus
+from dynprof.lineage import CorpusView, corpus_of, present_corpus
+from dynprof.live.log import EventLog
 from dynprof.snapshot import (
     DEFAULT_PRIOR_WEIGHT,
     DEFAULT_TYPE_WEIGHTS,
     SNAPSHOTS,
     SnapshotSpec,
+    latest_snapshot,
     parse_decays,
     parse_time_us,
     parse_type_weights,
+    read_spec,
 )
 from dynprof.workspace import Workspace
+from jobs import encode
+from jobs.absorb import absorb, trim_log
 from jobs.build_tasks import build_one_bucket, sum_one_bucket
-from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.erasing import drop_old_snapshots, erase_what_log_says
+from jobs.live_flag import add_live_flag, live_log
+from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.stages import collect, parts_of
 
-__all__ = ["BuildOptions", "build", "snapshot_spec"]
+__all__ = ["BuildOptions", "as_options", "build", "build_with_log", "snapshot_spec"]
 
 LOG = logging.getLogger("dynprof.build")
 
@@ -112,6 +120,45 @@ def build(workspace: Workspace, options: BuildOptions) -> dict[str, Any]:
     return {**described, "snapshot": name, "done_before": False}
 
 
+def build_with_log(
+    workspace: Workspace, options: BuildOptions, encoding: Encoding, log: EventLog | None, watch: Stopwatch
+) -> dict[str, Any]:
+    """`build` after a log of live events was taken into the corpus, with vectors of its texts.
+
+    Returns:
+        As `build`, with `absorbed` and `trimmed`, numbers of live events, and `erased`, how many events were taken out
+        of the files.
+    """
+    if log is None:
+        with watch.stage("build"):
+            return {**build(workspace, options), "absorbed": 0, "trimmed": 0, "erased": 0}
+    before = _corpus_of_latest(workspace)
+    fingerprint = options.fingerprint or continued_fingerprint(workspace)
+    with watch.stage("ingest"):
+        erased = erase_what_log_says(workspace, log)
+        live = absorb(workspace, log)
+    view = present_corpus(workspace)
+    with watch.stage("encode"):
+        if not covers(workspace, fingerprint, view):
+            encoder = encoder_arguments(workspace, fingerprint, encoding)
+            encode_segments(workspace, view, fingerprint, encoder, encoding, log)
+    with watch.stage("build"):
+        manifest = build(workspace, options.of(fingerprint))
+        if not erased["done_before"]:
+            drop_old_snapshots(workspace)
+    n_trimmed = 0 if before is None or manifest["done_before"] else trim_log(log, before)
+    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
+    return {**manifest, **counts}
+
+
+def _corpus_of_latest(workspace: Workspace) -> CorpusView | None:
+    try:
+        name = latest_snapshot(workspace)
+    except SnapshotNotFoundError:
+        return None
+    return corpus_of(workspace, read_spec(workspace, name)[1]["corpus_id"], whose=(SNAPSHOTS, name), what="a snapshot")
+
+
 def _population(spec: SnapshotSpec, corpus: Mapping[str, Any], vectors: CorpusVectors) -> list[float]:
     """The mean vector of all events before `as_of`: the prior of users without a bio.
 
@@ -166,6 +213,13 @@ def snapshot_spec(options: BuildOptions, corpus: Mapping[str, Any], embeddings: 
     )
 
 
+def as_options(spec: SnapshotSpec) -> BuildOptions:
+    """What builds a snapshot of the same meaning."""
+    return BuildOptions(
+        spec.fingerprint, spec.decays, spec.as_of_us, spec.type_weights, spec.prior_weight, spec.activity
+    )
+
+
 def add_flags(made: argparse.ArgumentParser) -> None:
     """The flags that say what a profile means; `jobs.pipeline` has them too."""
     made.add_argument("--half-life", default="30d", help="of every decay, such as 12h, 30d or 1y")
@@ -194,12 +248,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
     made.add_argument("--fingerprint", help="embeddings to use; default: the newest")
     add_flags(made)
+    encode.add_running_flags(made)
+    add_live_flag(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
-    watch = Stopwatch()
-    with watch.stage("build"):
-        manifest = build(Workspace(args.workspace), options_from(args, fingerprint=args.fingerprint))
-    return {"job": "build", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
+    watch, workspace = Stopwatch(), Workspace(args.workspace)
+    options = options_from(args, fingerprint=args.fingerprint)
+    with hold_ray(), live_log(workspace, args.live) as log:
+        manifest = build_with_log(workspace, options, encoding_from(args), log, watch)
+    live = {name: manifest[name] for name in ("absorbed", "trimmed", "erased")}
+    return {"job": "build", **summary_of(manifest), **live, "workspace": args.workspace, "seconds": watch.seconds}
 
 
 def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,12 +24,14 @@ from dynprof.corpus import CORPUS
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.filesystems import resolve_filesystem
 from dynprof.keys import bucket_name
+from dynprof.live.tombstones import Tombstones
 from dynprof.readers import Split, TableName, parse_columns, plan_splits
 from dynprof.schema import BIOS, EVENTS, ITEMS
 from dynprof.text import TEXT_PREPARATION
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.ingest_tasks import part_text, read_rows, write_bios, write_events, write_items
+from jobs.live_flag import add_live_flag, tombstones_at
 from jobs.stages import collect, parts_of
 
 __all__ = ["TABLES", "IngestOptions", "ingest", "input_id", "plan_table"]
@@ -66,8 +68,10 @@ class IngestOptions:
     n_buckets: int = 0
 
 
-def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
+def ingest(workspace: Workspace, options: IngestOptions, tombstones: Tombstones | None = None) -> dict[str, Any]:
     """Write `corpus/`; nothing happens when it stands there already, made of the same input.
+
+    Rows of erased users and events are left out, and counted.
 
     Returns:
         The corpus manifest, with `done_before`.
@@ -90,7 +94,7 @@ def ingest(workspace: Workspace, options: IngestOptions) -> dict[str, Any]:
     n_buckets = options.n_buckets or _choose_buckets(splits)
     workspace.remove(CORPUS)
     with ray_session():
-        counts = _write_corpus(workspace, options, splits, n_buckets)
+        counts = _write_corpus(workspace, options, splits, n_buckets, tombstones)
     described: dict[str, Any] = {
         "input_id": identity,
         "created_at": datetime.now(UTC).isoformat(),
@@ -143,12 +147,16 @@ def _choose_buckets(splits: Mapping[TableName, Sequence[Split]]) -> int:
 
 
 def _write_corpus(
-    workspace: Workspace, options: IngestOptions, splits: Mapping[TableName, Sequence[Split]], n_buckets: int
+    workspace: Workspace,
+    options: IngestOptions,
+    splits: Mapping[TableName, Sequence[Split]],
+    n_buckets: int,
+    tombstones: Tombstones | None,
 ) -> dict[str, Any]:
     shared = {"workspace_uri": workspace.uri}
     bucketed = {**shared, "n_buckets": n_buckets}
     columns = {"events": options.columns, "users": options.user_columns, "items": options.item_columns}
-    reading = {**bucketed, "now": time.time(), "columns": columns}
+    reading = {**bucketed, "now": time.time(), "columns": columns, "tombstones": tombstones}
     events = (
         parts_of([part_text(table, split) for table in ("events", "items") for split in splits[table]])
         .map_batches(read_rows, batch_size=1, fn_kwargs=reading, batch_format="numpy")
@@ -176,6 +184,7 @@ def _write_corpus(
         "n_rows_read": sum(r["n_read"] for r in read if r["table"] == "events"),
         "n_ignored": sum(r["n_ignored"] for r in read),
         "n_quarantined": sum(r["n_rows"] for r in read),
+        "n_erased": sum(r["n_erased"] for r in read),
         "n_duplicates": sum(r["n_kept"] for r in read if r["table"] == "events") - n_events,
         "n_events": n_events,
         "n_events_with_text": sum(row["n_with_text"] for row in by_bucket),
@@ -250,11 +259,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made = parser("ingest", "Check events, bios and items and lay them out by user bucket.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
     add_flags(made)
+    add_live_flag(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
-    watch = Stopwatch()
+    watch, workspace = Stopwatch(), Workspace(args.workspace)
     with watch.stage("ingest"):
-        manifest = ingest(Workspace(args.workspace), options_from(args))
+        manifest = ingest(workspace, options_from(args), tombstones_at(workspace, args.live))
     return {"job": "ingest", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
 
 
@@ -264,6 +274,7 @@ def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "rows_in": manifest["n_rows_read"],
         "rows_out": manifest["n_events"],
         "quarantined": manifest["n_quarantined"],
+        "erased_rows": manifest.get("n_erased", 0),
         "duplicates": manifest["n_duplicates"],
         "users": manifest["n_users"],
         "items": manifest["n_items"],

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from dynprof.corpus import CORPUS, content_digest, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
 from dynprof.keys import bucket_name, buckets
+from dynprof.live.tombstones import Tombstones
 from dynprof.readers import Split, TableName, read_split
 from dynprof.schema import QUARANTINE
 from dynprof.workspace import Workspace
@@ -29,23 +30,40 @@ def read_rows(
     now: float,
     columns: Mapping[str, Mapping[str, str]],
     folder: str = CORPUS,
+    tombstones: Tombstones | None = None,
 ) -> Iterator[pa.Table]:
-    """One split to checked rows; what is rejected goes to the split's own quarantine file below `folder`."""
+    """One split to checked rows; what is rejected goes to the split's own quarantine file below `folder`.
+
+    Rows of erased users and events go nowhere, and are counted.
+    """
     table, split = _part(batch["part"][0])
     workspace = Workspace(workspace_uri)
-    counts = {"n_read": 0, "n_ignored": 0, "n_kept": 0}
+    counts = {"n_read": 0, "n_ignored": 0, "n_kept": 0, "n_erased": 0}
     name = f"{table}-{split.index:05d}.parquet"
     with (
         workspace.create(folder, "quarantine", name) as sink,
         pq.ParquetWriter(sink, QUARANTINE, compression="zstd") as quarantine,
     ):
         for checked in read_split(split, table=table, columns=columns[table], now=now):
-            yield _arranged(table, split, checked.rows, n_buckets, counts["n_kept"])
-            quarantine.write_table(checked.quarantine)
+            rows = _arranged(table, split, checked.rows, n_buckets, counts["n_kept"])
+            kept, rejected = _without_erased(rows, checked.quarantine, tombstones)
+            yield kept
+            quarantine.write_table(rejected)
             counts["n_read"] += checked.n_read
             counts["n_ignored"] += checked.n_ignored
-            counts["n_kept"] += len(checked.rows)
+            counts["n_kept"] += len(kept)
+            counts["n_erased"] += len(rows) - len(kept) + len(checked.quarantine) - len(rejected)
         quarantine.add_key_value_metadata({"dynprof": json.dumps({"table": table, "source": split.path, **counts})})
+
+
+def _without_erased(rows: pa.Table, rejected: pa.Table, tombstones: Tombstones | None) -> tuple[pa.Table, pa.Table]:
+    """Arranged rows and rejected ones without those of erased users (of items: authors) and events."""
+    if not tombstones:
+        return rows, rejected
+    has_ids, users = "event_id" in rows.column_names, rows["user_id"]
+    gone = tombstones.has_events(rows["event_id"], users) if has_ids else tombstones.has_users(users)
+    named = tombstones.is_named_in(rejected["raw"]) | tombstones.is_named_in(rejected["detail"])
+    return rows.filter(pa.array(~gone)), rejected.filter(pa.array(~named))
 
 
 def part_text(table: TableName, split: Split) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from dynprof.workspace import Workspace
 from jobs import build, encode, evaluate, ingest
 from jobs.command import Stopwatch, hold_ray, parser, run, start_logging
+from jobs.live_flag import add_live_flag, tombstones_at
 
 __all__ = ["main"]
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     encode.add_flags(made)
     build.add_flags(made)
     evaluate.add_flags(made)
+    add_live_flag(made)
     made.add_argument("--no-evaluate", action="store_true", help="stop after the build")
     args = made.parse_args(argv)
     start_logging(args.log_level)
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     summary: dict[str, Any] = {"job": "pipeline", "workspace": args.workspace}
     with hold_ray():
         with watch.stage("ingest"):
-            corpus = ingest.ingest(workspace, reading)
+            corpus = ingest.ingest(workspace, reading, tombstones_at(workspace, args.live))
         with watch.stage("encode"):
             embeddings = encode.encode(workspace, encoding)
         with watch.stage("build"):

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import ray
 
 from dynprof import __version__
-from dynprof.corpus import CORPUS
-from dynprof.embedded import CorpusVectors, covers, open_vectors
-from dynprof.embeddings import EMBEDDINGS
-from dynprof.errors import ConfigError, FingerprintError, WorkspaceError
+from dynprof.embedded import CorpusVectors, open_vectors
+from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.lineage import CorpusView, corpus_of, present_corpus
+from dynprof.live.log import EventLog
+from dynprof.live.tombstones import Tombstones
 from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, format_time_us, latest_snapshot, parse_time_us, read_spec
 from dynprof.workspace import Workspace
 from jobs import encode, ingest
-from jobs.build import BuildOptions, build
+from jobs.absorb import absorb, trim_log
+from jobs.build import as_options, build
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.erasing import drop_old_snapshots, erase_what_log_says
 from jobs.ingest import IngestOptions
-from jobs.update_encode import encode_segment
+from jobs.live_flag import add_live_flag, live_log
+from jobs.segment_vectors import Encoding, encode_segments, encoder_arguments, encoding_from
 from jobs.update_segment import read_segment_of
 from jobs.update_tasks import write_activity, write_layer
 
@@ -41,27 +44,22 @@ class UpdateOptions:
     Attributes:
         reading: Files and columns, as `jobs.ingest` takes them; `n_buckets` is not looked at.
         as_of_us: Of the next snapshot, after all events; None is just after the last, and never before the last one's.
-        device: Of the encoder.
-        actors: How many shards of texts are encoded at a time; 0 chooses by the cluster.
-        batch_tokens: Padded tokens a batch; 0 chooses by device.
-        trust_remote_code: As for `jobs.encode`, where the encoder needs it.
+        encoding: How new texts are encoded.
         max_layers: More of them are followed by a full build.
         compact: Build in full anyway.
     """
 
     reading: IngestOptions
     as_of_us: int | None = None
-    device: str = "auto"
-    actors: int = 0
-    batch_tokens: int = 0
-    trust_remote_code: bool = False
+    encoding: Encoding = field(default_factory=Encoding)
     max_layers: int = 32
     compact: bool = False
 
     def __post_init__(self) -> None:
-        for flag, least in (("max_layers", 1), ("actors", 0), ("batch_tokens", 0)):
-            if getattr(self, flag) < least:
-                raise ConfigError(f"{flag}: expected a whole number >= {least}, found {getattr(self, flag)}.")
+        numbers = {"max_layers": (self.max_layers, 1), "actors": (self.encoding.actors, 0)}
+        for flag, (number, least) in {**numbers, "batch_tokens": (self.encoding.batch_tokens, 0)}.items():
+            if number < least:
+                raise ConfigError(f"{flag}: expected a whole number >= {least}, found {number}.")
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,18 @@ class _Parent:
     corpus: CorpusView
 
 
-def update(workspace: Workspace, options: UpdateOptions, watch: Stopwatch) -> dict[str, Any]:
+def update(
+    workspace: Workspace, options: UpdateOptions, watch: Stopwatch, log: EventLog | None = None
+) -> dict[str, Any]:
     """Write a segment of the corpus, its vectors and a layer over the latest snapshot; nothing where nothing is new.
+
+    A log of live events is taken in before anything else, as a segment of its own. Of what the snapshot before this one
+    had of it, its events are dropped in the end.
 
     Returns:
         The new snapshot's manifest, or the latest one's, with `snapshot`, `done_before`, `n_encoded_now` and `segment`,
-        the manifest of what was read, {} where it was read before.
+        the manifest of what was read, {} where it was read before; `absorbed` and `trimmed`, numbers of live events;
+        `erased`, the number of events that were taken out of the files.
 
     Raises:
         InputFileError, MissingColumnError: The input cannot be read.
@@ -88,16 +92,23 @@ def update(workspace: Workspace, options: UpdateOptions, watch: Stopwatch) -> di
         ConfigError: `as_of_us` is not after the last event.
     """
     parent = _parent(workspace)
-    encoder = _encoder_arguments(workspace, parent.spec.fingerprint, options)
+    encoder = encoder_arguments(workspace, parent.spec.fingerprint, options.encoding)
     with watch.stage("ingest"):
-        segment = read_segment_of(workspace, options.reading)
+        erased = erase_what_log_says(workspace, log)
+        live = absorb(workspace, log)
+        segment = read_segment_of(workspace, options.reading, None if log is None else Tombstones.of(log))
     view = present_corpus(workspace)
     with watch.stage("encode"):
-        n_encoded = _encode(workspace, view, parent, encoder, options)
+        n_encoded = encode_segments(workspace, view, parent.spec.fingerprint, encoder, options.encoding, log)
     spec = _next_spec(parent, view, options.as_of_us)
     with watch.stage("build"):
-        manifest = _next_snapshot(workspace, parent, view, spec, options)
-    return {**manifest, "segment": segment, "n_encoded_now": n_encoded}
+        full = options if erased["done_before"] else replace(options, compact=True)
+        manifest = _next_snapshot(workspace, parent, view, spec, full)
+        if not erased["done_before"]:
+            drop_old_snapshots(workspace)
+    n_trimmed = 0 if manifest["done_before"] else trim_log(log, parent.corpus)
+    counts = {"absorbed": live.get("n_events", 0), "trimmed": n_trimmed, "erased": erased["erased_events"]}
+    return {**manifest, "segment": segment, "n_encoded_now": n_encoded, **counts}
 
 
 def _parent(workspace: Workspace) -> _Parent:
@@ -113,57 +124,6 @@ def _parent(workspace: Workspace) -> _Parent:
             "without --as-of, then update that."
         )
     return _Parent(name, spec, manifest, corpus)
-
-
-def _encoder_arguments(workspace: Workspace, fingerprint: str, options: UpdateOptions) -> dict[str, Any]:
-    """What `load_encoder` takes, from the manifest of the vectors.
-
-    Raises:
-        FingerprintError: The encoder of that name is another one on this machine.
-    """
-    manifest = workspace.require_manifest(EMBEDDINGS, fingerprint, made_by="encode")
-    known = manifest["identity"]
-    revisions = [known[name] for name in ("revision", "code_revision") if known.get(name)]
-    arguments = {
-        "name": manifest["encoder"],
-        "revision": ":".join(revisions) or None,
-        "precision": known.get("precision", "auto"),
-        "trust_remote_code": options.trust_remote_code,
-    }
-    options_of = encode.EncodeOptions(
-        arguments["name"], arguments["revision"], arguments["precision"], options.trust_remote_code, options.device
-    )
-    found = encode.identify(options_of).fingerprint
-    if found != fingerprint:
-        raise FingerprintError(
-            f"{workspace.path(EMBEDDINGS, fingerprint)}: expected the encoder {manifest['encoder']} with fingerprint "
-            f"{fingerprint}, as of the snapshot, found {found}: its weights or this version of dynprof are others. "
-            "Bring the weights back, or start a new workspace."
-        )
-    return {**arguments, "max_tokens_per_batch": options.batch_tokens or None}
-
-
-def _encode(
-    workspace: Workspace, view: CorpusView, parent: _Parent, encoder: Mapping[str, Any], options: UpdateOptions
-) -> int:
-    """Vectors of the segments that have none yet; how many texts were encoded."""
-    fingerprint, n_encoded = parent.spec.fingerprint, 0
-    for n_segments in range(1, len(view.segments) + 1):
-        after = corpus_of(workspace, view.ids[n_segments], whose=(CORPUS,), what="a corpus")
-        if covers(workspace, fingerprint, after):
-            continue
-        before = corpus_of(workspace, view.ids[n_segments - 1], whose=(CORPUS,), what="a corpus")
-        vectors = open_vectors(workspace, fingerprint, before)
-        with ray_session():
-            n_encoded += encode_segment(
-                vectors,
-                view.segments[n_segments - 1],
-                after.corpus_id,
-                encoder,
-                device=options.device,
-                actors=options.actors,
-            )
-    return n_encoded
 
 
 def _next_spec(parent: _Parent, view: CorpusView, as_of_us: int | None) -> SnapshotSpec:
@@ -185,7 +145,7 @@ def _next_snapshot(
     layers = parent.manifest.get("layers", [parent.name])
     same = (parent.corpus.corpus_id, parent.spec) == (view.corpus_id, spec)
     if options.compact or (not same and len(layers) > options.max_layers):
-        return build(workspace, _as_build(spec))
+        return build(workspace, as_options(spec))
     if same:
         LOG.info("snapshot=%s nothing new", parent.name)
         return {**parent.manifest, "snapshot": parent.name, "done_before": True}
@@ -220,12 +180,6 @@ def _described(
     }
 
 
-def _as_build(spec: SnapshotSpec) -> BuildOptions:
-    return BuildOptions(
-        spec.fingerprint, spec.decays, spec.as_of_us, spec.type_weights, spec.prior_weight, spec.activity
-    )
-
-
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Parse flags, update, summarise."""
     made = parser("update", "Bring the latest snapshot up to date with new events.")
@@ -233,6 +187,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     ingest.add_reading_flags(made, events_required=False)
     made.add_argument("--as-of", help="ISO 8601, after all events; default: just after the last event")
     encode.add_running_flags(made)
+    add_live_flag(made)
     made.add_argument("--max-layers", type=int, default=32, help="updates over one build before the next one")
     made.add_argument("--compact", action="store_true", help="build in full, with tables of everybody's profiles")
     args = made.parse_args(argv)
@@ -240,16 +195,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = UpdateOptions(
         ingest.options_from(args),
         None if args.as_of is None else parse_time_us(args.as_of, name="--as-of"),
-        args.device,
-        args.encode_actors,
-        args.batch_tokens,
-        args.trust_remote_code,
+        encoding_from(args),
         args.max_layers,
         args.compact,
     )
-    watch = Stopwatch()
-    with hold_ray():
-        manifest = update(Workspace(args.workspace), options, watch)
+    watch, workspace = Stopwatch(), Workspace(args.workspace)
+    with hold_ray(), live_log(workspace, args.live) as log:
+        manifest = update(workspace, options, watch, log)
     return {"job": "update", **summary_of(manifest), "workspace": args.workspace, "seconds": watch.seconds}
 
 
@@ -261,6 +213,10 @@ def summary_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "rows_out": segment.get("n_events", 0),
         "quarantined": segment.get("n_quarantined", 0),
         "duplicates": segment.get("n_duplicates", 0),
+        "absorbed": manifest["absorbed"],
+        "trimmed": manifest["trimmed"],
+        "erased": manifest["erased"],
+        "erased_rows": segment.get("n_erased", 0),
         "revised_events": segment.get("n_revised_events", 0),
         "encoded_now": manifest["n_encoded_now"],
         "touched_users": 0 if manifest["done_before"] else manifest.get("n_touched_users", manifest["n_users"]),

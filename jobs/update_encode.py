@@ -18,6 +18,7 @@ from dynprof.embeddings import EMBEDDINGS, shard_name, write_shard
 from dynprof.encoders import Encoder, load_encoder
 from dynprof.errors import FingerprintError
 from dynprof.keys import text_shards
+from dynprof.live.log import EventLog
 from dynprof.schema import embeddings_schema
 from dynprof.segments import read_segment
 from dynprof.text import prepare_texts
@@ -31,7 +32,14 @@ _TEXTS_PER_SHARD = 8_192
 
 
 def encode_segment(
-    vectors: CorpusVectors, segment: str, corpus_id: str, encoder: Mapping[str, Any], *, device: str, actors: int
+    vectors: CorpusVectors,
+    segment: str,
+    corpus_id: str,
+    encoder: Mapping[str, Any],
+    *,
+    device: str,
+    actors: int,
+    log: EventLog | None = None,
 ) -> int:
     """Write `embeddings/<fingerprint>/segments/<segment>/`; shards that are there are not written again.
 
@@ -42,6 +50,7 @@ def encode_segment(
         encoder: Arguments of `load_encoder`, but for threads.
         device: As there.
         actors: How many texts are encoded at a time, in shards; 0 chooses by the cluster.
+        log: Of live events, whose vectors are taken as they are.
 
     Returns:
         How many texts were encoded now.
@@ -57,6 +66,8 @@ def encode_segment(
     groups = [g.tolist() for g in np.array_split(np.arange(vectors.n_shards), min(n_processors(), vectors.n_shards))]
     look_up = ray.remote(_find_vectors)
     known = [look_up.remote(vectors, group, i == 0, texts[0]) for i, group in enumerate(groups)]
+    if log is not None:
+        known.append(ray.put(_vectors_of_log(log, fingerprint, ray.get(texts[0]), int(vectors.manifest["dim"]))))
     _, resources, threads = actor_plan(device, actors, n_shards - len(done))
     resources = {"num_cpus": threads} if "num_cpus" in resources else resources
     # A task and not an actor: a worker keeps its encoder for the next shard, and a lost one is replaced by itself.
@@ -65,6 +76,14 @@ def encode_segment(
     common = (workspace.uri, fingerprint, segment, corpus_id, n_shards, arguments, texts[0])
     todo = [encode.remote(shard, *common, *known) for shard in range(n_shards) if shard not in done]
     n_encoded: int = sum(ray.get(todo))
+    _finish(workspace, folder, fingerprint, corpus_id, n_texts, n_shards)
+    return n_encoded
+
+
+def _finish(
+    workspace: Workspace, folder: tuple[str, ...], fingerprint: str, corpus_id: str, n_texts: int, n_shards: int
+) -> None:
+    """The manifest of a segment's vectors, with their sum."""
     counts = [workspace.ipc_metadata(*folder, shard_name(shard)) for shard in range(n_shards)]
     manifest = {
         "fingerprint": fingerprint,
@@ -75,7 +94,6 @@ def encode_segment(
         "vector_sum": np.sum([m["vector_sum"] for m in counts], axis=0).tolist(),
     }
     workspace.write_manifest(manifest, *folder)
-    return n_encoded
 
 
 def _texts_of_segment(uri: str, segment: str) -> tuple[pa.Table, int]:
@@ -111,6 +129,13 @@ def _find_vectors(vectors: CorpusVectors, shards: Sequence[int], with_segments: 
         more = np.flatnonzero(vectors.fill(hashes, out))
         rows, found = np.concatenate([rows, more]), np.concatenate([found, out[more]])
     return _vector_table(hashes.take(pa.array(rows)), found)
+
+
+def _vectors_of_log(log: EventLog, fingerprint: str, texts: pa.Table, dim: int) -> pa.Table:
+    """The same of what a log has."""
+    found = log.vectors(fingerprint, texts["text_hash"].to_pylist())
+    matrix = np.stack(list(found.values())) if found else np.zeros((0, dim), np.float16)
+    return _vector_table(pa.array(found, pa.binary(16)), matrix)
 
 
 def _encode_shard(

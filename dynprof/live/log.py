@@ -122,6 +122,10 @@ class EventLog(Protocol):
     def keyed(self, identity: str) -> bytes:
         """16 bytes that stand for an id and tell nobody which: BLAKE2b with a secret key of this log."""
 
+    @property
+    def secret(self) -> bytes:
+        """The key of `keyed`, for tasks of a job that must recognise ids; never shown, logged or kept elsewhere."""
+
     def erased_users(self) -> frozenset[bytes]:
         """Tombstones: `keyed` of every erased user."""
 

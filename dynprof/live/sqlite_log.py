@@ -144,6 +144,11 @@ class SqliteLog:
         """See `EventLog`."""
         return keyed(identity, self._secret)
 
+    @property
+    def secret(self) -> bytes:
+        """See `EventLog`."""
+        return self._secret
+
     def erased_users(self) -> frozenset[bytes]:
         """See `EventLog`."""
         return self._erased(ERASE_USER)

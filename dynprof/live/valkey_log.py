@@ -129,6 +129,11 @@ class ValkeyLog:
         """See `EventLog`. Only this leaves the process when something is erased, not the id."""
         return keyed(identity, self._secret)
 
+    @property
+    def secret(self) -> bytes:
+        """See `EventLog`."""
+        return self._secret
+
     def erased_users(self) -> frozenset[bytes]:
         """See `EventLog`."""
         return self._members("erased_users")

@@ -1,0 +1,72 @@
+"""The one thread that lets an overlay catch up with its log."""
+
+from __future__ import annotations
+
+import logging
+from threading import Condition, Thread
+from types import TracebackType
+from typing import Self
+
+from dynprof.live.overlay import Overlay
+
+__all__ = ["Follower"]
+
+LOG = logging.getLogger("dynprof.live")
+
+_INTERVAL_S = 0.05
+
+
+class Follower:
+    """Reads the log at once when woken, and every 50 ms otherwise. Use it as a context.
+
+    An error (a store that does not answer) is logged once and the next round tries again: readers go on with what they
+    have.
+
+    Args:
+        overlay: To keep up to date.
+        interval_s: Between two rounds, > 0.
+    """
+
+    def __init__(self, overlay: Overlay, *, interval_s: float = _INTERVAL_S) -> None:
+        self.overlay = overlay
+        self._interval_s = interval_s
+        self._woken = Condition()
+        self._is_awake = self._is_over = False
+        self._error: str | None = None
+        self._thread = Thread(target=self._follow, name="dynprof-follower", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def wake(self) -> None:
+        """There is something new: read now."""
+        with self._woken:
+            self._is_awake = True
+            self._woken.notify_all()
+
+    def stop(self) -> None:
+        """End the thread; what it reads right now is finished."""
+        with self._woken:
+            self._is_over = True
+            self._woken.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._is_over:
+            try:
+                self.overlay.catch_up()
+                self._error = None
+            except Exception as error:  # whatever the store raises
+                if repr(error) != self._error:
+                    LOG.exception("log=unread number=%d", self.overlay.number)
+                self._error = repr(error)
+            with self._woken:
+                self._woken.wait_for(lambda: self._is_awake or self._is_over, self._interval_s)
+                self._is_awake = False

@@ -21,13 +21,14 @@ from dynprof.store import SnapshotStore
 from dynprof.user_profile import Prior, UserProfile, span_of
 from dynprof.vectors import one_chunk
 
-__all__ = ["History", "HistoryReader", "WeightedTimes"]
+__all__ = ["SHOWN", "History", "HistoryReader", "WeightedTimes"]
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 _NUMBERS = ["user_id", "timestamp", "event_type", "text_hash", "weight"]
-_SHOWN = ["event_id", "item_id", "event_type", "text"]
+SHOWN = ["event_id", "item_id", "event_type", "text"]
+"""What an answer shows of an event."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,25 @@ class History(WeightedTimes):
     @classmethod
     def empty(cls, dim: int) -> History:
         """No events."""
-        events = pa.table({name: pa.array([], pa.string()) for name in _SHOWN})
+        events = pa.table({name: pa.array([], pa.string()) for name in SHOWN})
         return cls(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), np.empty((0, dim), np.float16), events)
 
     def __len__(self) -> int:
         return len(self.at_us)
+
+    def join(self, other: History) -> History:
+        """The events of both, oldest first."""
+        if not len(other):
+            return self
+        at_us = np.concatenate([self.at_us, other.at_us])
+        order = np.argsort(at_us, kind="stable")
+        return History(
+            at_us[order],
+            np.concatenate([self.weights, other.weights])[order],
+            np.concatenate([self.rows, other.rows + len(self.vectors)])[order],
+            np.concatenate([self.vectors, other.vectors]),
+            pa.concat_tables([self.events, other.events]).take(pa.array(order)),
+        )
 
     def decayed(self, decay: Decay, as_of_us: int) -> FloatArray:
         """(n,) weight of each event as of a time; 0 at and after it."""
@@ -120,7 +135,7 @@ class HistoryReader:
         Raises:
             WorkspaceError: A text has no vector.
         """
-        events = self._events(user_id, [*_NUMBERS, *(c for c in _SHOWN if c not in _NUMBERS)])
+        events = self._events(user_id, [*_NUMBERS, *(c for c in SHOWN if c not in _NUMBERS)])
         times = self._weighted(events)
         distinct = one_chunk(events["text_hash"]).dictionary_encode()
         bucket = self._store.bucket(user_id)
@@ -128,7 +143,7 @@ class HistoryReader:
         if len(events) and bucket is not None:
             vectors = _find(self._of_bucket(bucket), distinct.dictionary, self._store.spec.dim, user_id)
         rows = np.asarray(distinct.indices, np.int64)
-        return History(times.at_us, times.weights, rows, vectors, events.select(_SHOWN))
+        return History(times.at_us, times.weights, rows, vectors, events.select(SHOWN))
 
     def _read_times(self, user_id: str) -> WeightedTimes:
         return self._weighted(self._events(user_id, _NUMBERS))

@@ -29,7 +29,7 @@ from dynprof.workspace import Workspace
 __all__ = ["CorpusLookup", "KnownItem"]
 
 _ITEM_COLUMNS = [name for name in ITEMS.names if name != "text"]
-_EVENT_COLUMNS = ["event_id", "user_id", "timestamp", "event_type", "item_id", "text_hash", "weight"]
+_EVENT_COLUMNS = ["event_id", "user_id", "timestamp", "event_type", "item_id", "text", "text_hash", "weight"]
 
 Keyed = Callable[[str], bytes]
 
@@ -112,7 +112,7 @@ class CorpusLookup:
         return {row["item_id"]: row["text"] for t in tables for row in t.to_pylist() if row["text"] is not None}
 
     def events_of(self, user_id: str) -> pa.Table:
-        """All events of a user: event_id, user_id, timestamp, event_type, item_id, text_hash, weight of EVENTS."""
+        """All events of a user: `_EVENT_COLUMNS` of EVENTS."""
         segments = self.view.segments
         return read_events(self.workspace, self._bucket(user_id), _EVENT_COLUMNS, segments=segments, user_id=user_id)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dynprof.history import SHOWN, History
 from dynprof.live.corpus_lookup import CorpusLookup
 from dynprof.live.corpus_texts import CorpusTexts
 from dynprof.snapshot import SnapshotSpec
@@ -26,12 +27,14 @@ class Correction:
 
     Attributes:
         states: Of one user, from the events of the corpus that are left, with the texts that they have now.
+        history: The events behind them.
         is_known: Whether the corpus has anything of the user: an event, or a bio.
         vector_sum: (dim,) float64 by how much the sum of the vectors of all events grew.
         n_vectors: By how many their number grew.
     """
 
     states: ProfileStates
+    history: History
     is_known: bool
     vector_sum: npt.NDArray[np.float64]
     n_vectors: int
@@ -75,8 +78,10 @@ def correct_user(
     types = [spec.type_weights.get(name, 1.0) for name in events["event_type"].take(pa.array(counted)).to_pylist()]
     weights = (np.asarray(events["weight"], np.float64)[counted] * np.array(types)).astype(np.float32)
     users = np.zeros(len(counted), np.int64)
+    shown = events.take(pa.array(counted)).select(SHOWN)
     return Correction(
         ProfileStates.from_events(users, at_us, weights, matrix, 1, bank=spec.bank),
+        History(at_us, weights.astype(np.float64), np.arange(len(counted)), matrix, shown),
         bool(left.any()) or corpus.has_bio(user_id),
         matrix.sum(0, dtype=np.float64) - old.sum(0, dtype=np.float64),
         len(matrix) - len(old),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from dynprof.live.log import LiveEvent
 from dynprof.snapshot import SnapshotSpec
 from dynprof.state import ProfileStates
 
-__all__ = ["Deltas", "Fold"]
+__all__ = ["Counted", "Deltas", "Fold"]
 
 _NO_VECTOR = -1
 
@@ -51,6 +52,15 @@ class Fold:
         if not len(self.at_us):
             return self.before
         return self.before.add(np.zeros(len(self.at_us), np.int64), self.at_us, self.weights, self.vectors)
+
+
+class Counted(NamedTuple):
+    """Live events of a user that have a vector: (n,) times, weights before decay, (n, dim) vectors, and themselves."""
+
+    at_us: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    vectors: npt.NDArray[np.float16]
+    events: list[LiveEvent]
 
 
 class Deltas:
@@ -187,6 +197,14 @@ class Deltas:
         vectors = self._vectors.values[self._vector_rows.values[rows]]
         at_us, weights = self._at_us.values[rows], self._weights.values[rows]
         return Fold(before, at_us, weights, vectors, user.version, len(user.ready))
+
+    def counted_of(self, user_id: str) -> Counted:
+        """The events of a user that count."""
+        user = self._users.get(user_id)
+        rows = np.array([] if user is None else user.ready, np.int64)
+        events = [e for e in (self._events[row] for row in rows.tolist()) if e is not None]
+        vectors = self._vectors.values[self._vector_rows.values[rows]]
+        return Counted(self._at_us.values[rows], self._weights.values[rows], vectors, events)
 
     def keep(self, user_id: str, fold: Fold, states: ProfileStates) -> None:
         """Remember what a fold came to, unless something was taken out meanwhile or somebody was further."""

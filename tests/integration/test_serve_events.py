@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from dynprof.errors import LiveLogError
 from dynprof.live.log import LiveEvent
 from dynprof.live.sqlite_log import SqliteLog
+from serve.access import parse_tokens
 from serve.api import make_api
 from serve.live import LiveLimits, LiveService
 
@@ -272,6 +273,26 @@ def test_requests_that_come_together_count_every_event_once(
     posted = {e["event_id"] for batch in batches for e in batch}
     assert sum(answer["n_accepted"] for answer in answers) == len(posted)
     assert sorted(ids_of(log)) == sorted(posted)
+
+
+def test_writing_and_erasing_take_the_scope_write_and_an_export_admin(log: SqliteLog) -> None:
+    tokens = {scope: f"the-token-for-{scope}-only" for scope in ("admin", "write")}
+    access = parse_tokens("\n".join(f"{scope} {scope} {token}" for scope, token in tokens.items()), source="test")
+    client = TestClient(make_api(None, access=access, live=LiveService(log, clock=lambda: NOW)))
+    asked = [
+        ("POST", "/v1/events", "write"),
+        ("DELETE", "/v1/events/e1", "write"),
+        ("DELETE", "/v1/users/bob", "write"),
+    ]
+    for method, path, scope in [*asked, ("GET", "/v1/users/ann/export", "admin")]:
+        statuses = {}
+        for name in ("", *tokens):
+            headers = {"authorization": f"Bearer {tokens[name]}"} if name else {}
+            body = json.dumps([event(2)]).encode() if method == "POST" else None
+            statuses[name] = client.request(method, path, headers=headers, content=body).status_code
+        refused = {"": 401, "admin": 403, "write": 403}
+        assert {n: s for n, s in statuses.items() if n != scope} == {n: s for n, s in refused.items() if n != scope}
+        assert statuses[scope] in (200, 202)
 
 
 def test_the_interface_says_what_may_be_posted_and_what_may_go_wrong(client: TestClient) -> None:

@@ -12,16 +12,16 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from dynprof.embedded import CorpusVectors
-from dynprof.history import SHOWN, History
+from dynprof.history import History
 from dynprof.lineage import CorpusView
 from dynprof.live.absorbed import absorbed_number
 from dynprof.live.corpus_lookup import CorpusLookup
 from dynprof.live.corpus_texts import CorpusTexts
 from dynprof.live.corrections import Correction, correct_user
 from dynprof.live.deltas import Deltas, Fold
+from dynprof.live.live_history import history_of
 from dynprof.live.log import Change, EventLog, LiveEvent
 from dynprof.live.new_items import ItemCursor, NewItems, read_new_items
 from dynprof.snapshot import SnapshotSpec
@@ -134,21 +134,8 @@ class Overlay:
             if self._is_erased(user_id):
                 return History.empty(self.spec.dim)
             found = self._deltas.counted_of(user_id)
-            items = [self._deltas.items[event.item_id] for event in found.events]
-        lives = [item.live for item in items]
-        texts = [None if live is None else live.text for live in lives]
-        missing = [e.item_id for e, text in zip(found.events, texts, strict=True) if text is None]
-        of_corpus = self.corpus.item_texts(missing) if missing else {}
-        rows = [
-            (e.event_id, e.item_id, e.event_type, of_corpus.get(e.item_id) if text is None else text)
-            for e, text in zip(found.events, texts, strict=True)
-        ]
-        columns = zip(*rows, strict=True) if rows else [()] * len(SHOWN)
-        shown = pa.table({name: pa.array(values, pa.string()) for name, values in zip(SHOWN, columns, strict=True)})
-        order = np.argsort(found.at_us, kind="stable")
-        return History(
-            found.at_us[order], found.weights[order], order, np.array(found.vectors), shown.take(pa.array(order))
-        )
+            lives = [self._deltas.items[event.item_id].live for event in found.events]
+        return history_of(found, [None if live is None else live.text for live in lives], self.corpus)
 
     def text_hashes_of(self, user_id: str) -> list[tuple[int, bytes]]:
         """Time and text hash of each live event of a user that has a text."""

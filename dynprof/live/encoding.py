@@ -105,6 +105,7 @@ class LiveEncoder:
         return len(waiting)
 
     def _run(self) -> None:
+        self._warm_up()
         while not self._ended.is_set():
             self._stirred.clear()  # before looking: what is appended from here on is another reason to look
             wait_s = self._poll_s
@@ -118,3 +119,10 @@ class LiveEncoder:
                 LOG.exception("encoder=%s retry_s=%s failed", self._encoder.name, _RETRY_S)
                 wait_s = _RETRY_S
             self._stirred.wait(wait_s)
+
+    def _warm_up(self) -> None:
+        """Load what is loaded with the first text, so that the first event does not wait for it."""
+        try:
+            self._encoder.encode(["warm up"])
+        except Exception:  # said again, and tried again, when there is a text
+            LOG.exception("encoder=%s not loaded", self._encoder.name)

@@ -28,8 +28,9 @@ def actor_plan(device: str, actors: int, n_shards: int) -> tuple[int, dict[str, 
         return n_actors, {"num_gpus": 1}, max(1, n_cpus // n_actors)
     smallest = int(min((node["CPU"] for node in nodes), default=1))
     threads = int(np.clip(n_cpus // n_actors, 1, max(1, smallest)))
-    # Half a core of each actor's share stays free for the tasks that feed it, which rest while the actors work.
-    return n_actors, {"num_cpus": threads - 0.5}, threads
+    # Half of what the actors use stays free for the tasks that feed them, which rest while the actors work: were less
+    # than a core left on every node, both would wait for ever.
+    return n_actors, {"num_cpus": threads / 2 if smallest > 1 else 0}, threads
 
 
 def n_processors() -> int:

@@ -68,12 +68,12 @@ class Client(threading.Thread):
     def __init__(self, url: str, seed: int) -> None:
         super().__init__(name="soak-client", daemon=True)
         self.acknowledged: dict[str, str] = {}
-        self._url, self._random, self._stop = url, random.Random(seed), threading.Event()
+        self._url, self._random, self._over = url, random.Random(seed), threading.Event()
 
     def run(self) -> None:
         """Called by `start`."""
         number = 0
-        while not self._stop.is_set():
+        while not self._over.is_set():
             batch = [self._event(number + i) for i in range(self._random.randint(1, 20))]
             number += len(batch)
             again = self._random.sample(sorted(self.acknowledged), min(3, len(self.acknowledged)))
@@ -82,7 +82,7 @@ class Client(threading.Thread):
 
     def stop(self) -> None:
         """Return when the batch under way is acknowledged."""
-        self._stop.set()
+        self._over.set()
         self.join()
 
     def _post(self, batch: list[dict[str, Any]]) -> None:

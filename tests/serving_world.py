@@ -164,7 +164,14 @@ def write_corpus(workspace: Workspace) -> tuple[pa.Table, pa.Table]:
         workspace.write_parquet(mine, CORPUS, "events", bucket_name(bucket))
         workspace.write_parquet(in_bucket(told, "user_id", bucket), CORPUS, "users", bucket_name(bucket))
         workspace.write_parquet(in_bucket(items, "item_id", bucket), CORPUS, "items", bucket_name(bucket))
-    counts = {"n_events": len(events), "n_items": len(items), "n_quarantined": 0, "n_item_buckets": N_BUCKETS}
+    n_with_text = len(events) - events["text_hash"].null_count
+    counts = {
+        "n_events": len(events),
+        "n_events_with_text": n_with_text,
+        "n_items": len(items),
+        "n_quarantined": 0,
+        "n_item_buckets": N_BUCKETS,
+    }
     workspace.write_manifest({"corpus_id": "c0ffee", "n_buckets": N_BUCKETS, **counts}, CORPUS)
     return settle_users(events.select(EVENTS.names)), told
 

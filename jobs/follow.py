@@ -16,7 +16,7 @@ from typing import Any
 
 from dynprof.errors import ConfigError
 from dynprof.live.intake import take_in
-from dynprof.live.open_log import open_log
+from dynprof.live.open_log import open_log, own_log
 from dynprof.readers.columns import parse_columns
 from dynprof.snapshot import parse_time_us
 from dynprof.streams.cursor import Cursor
@@ -42,7 +42,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     flags = _parser().parse_args(argv)
     command.start_logging(flags.log_level)
     watch, workspace = command.Stopwatch(), Workspace(flags.workspace)
-    log = open_log(flags.log or workspace.path("live"))
+    address = flags.live or own_log(workspace)
+    if address is None:
+        raise ConfigError(
+            f"--live: expected valkey://... beside a workspace in object storage, {workspace.uri}; name it."
+        )
+    log = open_log(address)
     try:
         feed = Feed(lambda rows: take_in(log, rows, now=time.time()), log if flags.erase else None)
         follow = {"jetstream": _jetstream, "kafka": _kafka}[flags.source](flags, feed, workspace)
@@ -116,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command.parser("follow", "Feed the log of live events from a stream.")
     made.add_argument("--source", required=True, choices=["jetstream", "kafka"])
     made.add_argument("--workspace", required=True, metavar="DIR", help="its log is live/events.sqlite")
-    made.add_argument("--log", metavar="URI", help="another log: a file, or valkey://...")
+    made.add_argument("--live", metavar="URI", help="another log: a file, or valkey://...")
     made.add_argument("--name", metavar="NAME", help="of the position that is kept; of the consumer group (kafka)")
     made.add_argument("--erase", action="store_true", help="forget what its author deletes (jetstream)")
     jetstream = made.add_argument_group("jetstream")

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dynprof.live.log import EventLog
-from dynprof.live.open_log import LOG_FILE, open_log
+from dynprof.live.open_log import open_log, own_log
 from dynprof.live.tombstones import Tombstones
 from dynprof.workspace import Workspace
 
-__all__ = ["add_live_flag", "live_log", "own_log", "tombstones_at"]
+__all__ = ["add_live_flag", "live_log", "present_log", "tombstones_at"]
 
-_LIVE = "live"
 _NO_LOG = "none"
 
 
@@ -31,7 +30,7 @@ def live_log(workspace: Workspace, uri: str | None) -> Iterator[EventLog | None]
     Raises:
         ConfigError, LiveLogError: The address means nothing, or the log cannot be opened.
     """
-    address = uri or own_log(workspace)
+    address = uri or present_log(workspace)
     if address is None or address == _NO_LOG:
         yield None
         return
@@ -42,11 +41,10 @@ def live_log(workspace: Workspace, uri: str | None) -> Iterator[EventLog | None]
         log.close()
 
 
-def own_log(workspace: Workspace) -> str | None:
-    """Address of the workspace's own log; None without one."""
-    if not workspace.is_local or not workspace.exists(_LIVE, LOG_FILE):
-        return None
-    return str(Path(workspace.path(_LIVE, LOG_FILE)))
+def present_log(workspace: Workspace) -> str | None:
+    """Address of the workspace's own log where it is there; None without one."""
+    address = own_log(workspace)
+    return address if address and Path(address).exists() else None
 
 
 def tombstones_at(workspace: Workspace, uri: str | None) -> Tombstones | None:

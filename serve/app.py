@@ -2,13 +2,12 @@
 # No `from __future__ import annotations`: Serve reads the type of `args` from the signature to check the arguments.
 
 import time
-from pathlib import Path
 
 from ray.serve import Application
 from ray.serve.config import BackpressureConfig
 
 from dynprof.errors import WorkspaceError
-from dynprof.live.open_log import LOG_FILE, open_log
+from dynprof.live.open_log import open_log, own_log
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 from serve.binding import check_binding, listening_host
@@ -53,9 +52,8 @@ def build(args: ServeArgs) -> Application:
 
 
 def _live_address(asked: str | None, workspace: Workspace) -> str | None:
-    """Where the log of live events is. A workspace in object storage has none of its own: SQLite needs a disk."""
-    if asked == "none" or (asked is None and not workspace.is_local):
-        return None
-    address = asked or str(Path(workspace.path("live", LOG_FILE)))
-    open_log(address).close()  # what is wrong with it is said here, before anything starts
+    """Where the log of live events is; None where there is to be none."""
+    address = None if asked == "none" else asked or own_log(workspace)
+    if address is not None:
+        open_log(address).close()  # what is wrong with it is said here, before anything starts
     return address

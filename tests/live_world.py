@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from embedding_shards import write_shards
 
 from dynprof.build import build_runs
 from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
 from dynprof.decay import Decay
 from dynprof.embedded import open_vectors
-from dynprof.embeddings import EMBEDDINGS, load_vectors, write_shard
+from dynprof.embeddings import EMBEDDINGS, load_vectors
 from dynprof.encoders import load_encoder
 from dynprof.increment import Known, settle_increment
-from dynprof.keys import bucket_name, buckets, text_shards
+from dynprof.keys import bucket_name, buckets
 from dynprof.lineage import present_corpus, segment_folder
 from dynprof.live.log import LiveEvent
 from dynprof.profile import Profiles, exact_profiles
@@ -184,24 +185,7 @@ def exact(
 
 def _write_vectors(workspace: Workspace, corpus_id: str, events: pa.Table, bios: pa.Table) -> None:
     both = [events.select(["user_id", "text", "text_hash"]), bios.rename_columns(["user_id", "text", "text_hash"])]
-    needed = pa.concat_tables(both)
-    needed = needed.filter(pc.is_valid(needed["text_hash"]))
-    needed = needed.append_column("bucket", pa.array(buckets(needed["user_id"], N_BUCKETS)))
-    needed = needed.group_by(["text_hash", "bucket"]).aggregate([("text", "min")])
-    shards = text_shards(needed["text_hash"], N_SHARDS)
-    for shard in range(N_SHARDS):
-        mine = needed.filter(pa.array(shards == shard))
-        write_shard(
-            workspace,
-            ENCODER.fingerprint,
-            shard,
-            n_buckets=N_BUCKETS,
-            needed_by=np.asarray(mine["bucket"]),
-            hashes=mine["text_hash"].combine_chunks(),
-            rows=np.arange(len(mine)),
-            vectors=ENCODER.encode(mine["text_min"]),
-            metadata={"shard": shard},
-        )
+    write_shards(workspace, ENCODER, pa.concat_tables(both), N_BUCKETS, N_SHARDS)
     texts = events["text"].filter(pc.is_valid(events["text_hash"]))
     mean = ENCODER.encode(texts).mean(0) if len(texts) else np.zeros(ENCODER.dim, np.float32)
     manifest = {"fingerprint": ENCODER.fingerprint, "encoder": "hashing:32", "dim": ENCODER.dim, "n_shards": N_SHARDS}

@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from embedding_shards import write_shards
 
 from dynprof.bucket_vectors import BucketVectors
 from dynprof.build import build_runs
 from dynprof.corpus import CORPUS, merge_bios, mixed_events, mixed_items, resolve_items, settle_users
 from dynprof.decay import Decay
-from dynprof.embeddings import EMBEDDINGS, write_shard
+from dynprof.embeddings import EMBEDDINGS
 from dynprof.encoders import load_encoder
-from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
+from dynprof.keys import bucket_name, buckets, text_hashes
 from dynprof.profile import Profiles, exact_profiles
 from dynprof.schema import BIOS, EVENTS, RAW_EVENTS, RAW_ITEMS, profiles_schema, states_schema
 from dynprof.snapshot import SNAPSHOTS, SnapshotSpec, parse_decays
@@ -180,26 +181,10 @@ def write_embeddings(workspace: Workspace, events: pa.Table, bios: pa.Table) -> 
     """embeddings/: every text of an event or a bio; returns the mean vector."""
     encoder = load_encoder(ENCODER)
     texts = pa.concat_tables([events.select(["user_id", "text"]), bios.rename_columns({"bio": "text"}).select([0, 1])])
-    needed = texts.append_column("text_hash", text_hashes(prepare_texts(texts["text"])))
-    needed = needed.filter(pc.is_valid(needed["text_hash"])).append_column(
-        "bucket", pa.array(buckets(needed.filter(pc.is_valid(needed["text_hash"]))["user_id"], N_BUCKETS))
-    )
-    needed = needed.group_by(["text_hash", "bucket"]).aggregate([("text", "min")])
-    shards = text_shards(needed["text_hash"], N_SHARDS)
-    for shard in range(N_SHARDS):
-        mine = needed.filter(pa.array(shards == shard))
-        write_shard(
-            workspace,
-            encoder.fingerprint,
-            shard,
-            n_buckets=N_BUCKETS,
-            needed_by=np.asarray(mine["bucket"]),
-            hashes=mine["text_hash"].combine_chunks(),
-            rows=np.arange(len(mine)),
-            vectors=encoder.encode(mine["text_min"]),
-            metadata={"shard": shard},
-        )
-    mean = encoder.encode(needed["text_min"]).mean(0)
+    texts = texts.append_column("text_hash", text_hashes(prepare_texts(texts["text"])))
+    write_shards(workspace, encoder, texts, N_BUCKETS, N_SHARDS)
+    distinct = texts.filter(pc.is_valid(texts["text_hash"])).group_by("text_hash").aggregate([("text", "min")])
+    mean = encoder.encode(distinct["text_min"]).mean(0)
     manifest = {"fingerprint": encoder.fingerprint, "encoder": ENCODER, "dim": encoder.dim, "corpus_id": "c0ffee"}
     described = {**manifest, "n_shards": N_SHARDS, "created_at": "2024-07-01", "mean_vector": mean.tolist()}
     workspace.write_manifest(described, EMBEDDINGS, encoder.fingerprint)

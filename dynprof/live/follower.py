@@ -25,7 +25,7 @@ class Follower:
 
     Args:
         overlay: To keep up to date.
-        after: Called in the follower's thread after changes were read.
+        after: Called in the follower's thread when there are changes, whoever read them.
         interval_s: Between two rounds, > 0.
     """
 
@@ -37,6 +37,7 @@ class Follower:
         self._woken = Condition()
         self._is_awake = self._is_over = False
         self._error: str | None = None
+        self._told = 0
         self._thread = Thread(target=self._follow, name="dynprof-follower", daemon=True)
 
     def start(self) -> None:
@@ -69,8 +70,10 @@ class Follower:
     def _follow(self) -> None:
         while not self._is_over:
             try:
-                if self.overlay.catch_up():
+                self.overlay.catch_up()
+                if self._told != self.overlay.number:  # whoever read it: somebody else may have caught up meanwhile
                     self._after()
+                    self._told = self.overlay.number
                 self._error = None
             except Exception as error:  # whatever the store raises
                 if repr(error) != self._error:

@@ -36,7 +36,7 @@ class LiveItems:
     def refresh(self) -> int:
         """Take over what the overlay has; the number of items read."""
         with self._refreshing:
-            new, self._cursor = self._overlay.items_since(self._cursor)
+            new, cursor = self._overlay.items_since(self._cursor)
             if new.restarts:  # an item was taken back: begin again from the snapshot's, which are still mapped
                 self._n_erased = 0
             catalogue = ItemCatalogue(self._items.catalogue.base) if new.restarts else self._items.catalogue
@@ -46,7 +46,7 @@ class LiveItems:
                 )
                 catalogue.add(new.table.append_column("text_hash", hashes), new.vectors)
             self._remove_erased(catalogue)
-            self._items.catalogue = catalogue
+            self._items.catalogue, self._cursor = catalogue, cursor
             return len(new)
 
     def _remove_erased(self, catalogue: ItemCatalogue) -> None:

@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit
 from dynprof.errors import ConfigError
 from dynprof.live.log import EventLog
 from dynprof.live.sqlite_log import SqliteLog
+from dynprof.workspace import Workspace
 
-__all__ = ["LOG_FILE", "open_log"]
+__all__ = ["LOG_FILE", "open_log", "own_log"]
 
 LOG_FILE = "events.sqlite"
 _SERVERS = ("valkey", "valkeys", "redis", "rediss")
@@ -36,6 +37,11 @@ def open_log(uri: str | Path) -> EventLog:
         )
     path = Path(unquote(split.path)) if split.scheme == "file" else Path(uri)
     return SqliteLog(path if path.suffix in (".sqlite", ".db") else path / LOG_FILE)
+
+
+def own_log(workspace: Workspace) -> str | None:
+    """Address of a workspace's own log, there or not; None in object storage: SQLite needs a disk."""
+    return workspace.path("live", LOG_FILE) if workspace.is_local else None
 
 
 def _valkey(uri: str) -> EventLog:

@@ -52,12 +52,12 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n auto tests/unit
 
 check: lint types unit ## the quick tier: lint, types, unit tests
 
-test: lint types store-server ## everything: lint, types, every test
-	$(BIN)/pytest -q
+test: check store-server ## everything: lint, types, every test
+	$(BIN)/pytest -q tests/integration tests/e2e
 
 soak: $(STAMP) ## kill servers and updates 200 times while a client posts: nothing lost, nothing twice
 	$(BIN)/python -m benchmarks.soak --kills 200

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from dynprof.evaluation.contestant import Factory, Placed, Settings, Standing, place
+from dynprof.errors import ConfigError
+from dynprof.evaluation.contestant import Factory, Placed, Standing, place
+from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.retrieval import Ranks
@@ -16,19 +19,20 @@ __all__ = ["COUNTS", "Newest", "Popular", "Random", "rank_baselines"]
 
 
 class _Counts:
-    """A contestant that counts in the log; what it scores is strictly before the test event."""
+    """A contestant that counts in the log that it is shown; nothing is fitted."""
 
     name: str
-    family = "counts"
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-
-    @classmethod
-    def make(cls, fit: EventLog, settings: Settings) -> _Counts:
-        """The factory: nothing is fitted."""
+    def __init__(self, fit: EventLog, settings: Mapping[str, Any]) -> None:
         del fit
-        return cls(settings.log)
+        if settings:
+            raise ConfigError(f"{self.name}: expected no settings, found {', '.join(settings)}.")
+
+    def watch(self, log: EventLog, vectors: ItemVectors | None = None) -> Self:
+        """See `Watches`."""
+        del vectors
+        self._log = log
+        return self
 
     def standings(self, tests: TestEvents) -> Iterator[Standing]:
         """See `Sweep`."""
@@ -100,11 +104,11 @@ class Random(_Counts):
         return np.random.default_rng([abs(part) for part in event]).random(int(tests.catalogue[row]), np.float32)
 
 
-COUNTS: dict[str, Factory] = {kind.name: kind.make for kind in (Newest, Popular, Random)}
+COUNTS: dict[str, Factory] = {kind.name: kind for kind in (Newest, Popular, Random)}
 """By name, in the order of the table."""
 
 
 def rank_baselines(log: EventLog, tests: TestEvents) -> Ranks:
     """Ranks of the targets under every count, one column each, in the order of `COUNTS`."""
-    made = (kind(log) for kind in (Newest, Popular, Random))
+    made = (kind(log, {}).watch(log) for kind in (Newest, Popular, Random))
     return Placed.beside([place(contestant, log, tests, list_size=0) for contestant in made]).ranks

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from dynprof.evaluation.item_vectors import ItemVectors
-from dynprof.evaluation.log import EventLog, EventNames
-from dynprof.evaluation.protocol import TestEvents, Window
+from dynprof.evaluation.log import EventLog
+from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.retrieval import Ranks
 
 __all__ = [
@@ -21,10 +21,9 @@ __all__ = [
     "Draws",
     "Factory",
     "Placed",
-    "Settings",
     "Standing",
     "Sweep",
-    "family_of",
+    "Watches",
     "place",
 ]
 
@@ -42,8 +41,7 @@ to be used before the next is asked for."""
 class Contestant(Protocol):
     """A method under test. What it fitted, it fitted before the window of the tests.
 
-    It pickles: it is made in one process and scores in others. `family` (`counts`, `behaviour`, `history`, `ranker`)
-    may be there too and is `behaviour` where it is not.
+    It pickles: it is made in one process and scores in others, where it is first shown the log if it `Watches`.
     """
 
     name: str
@@ -65,41 +63,30 @@ class Sweep(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a contestant is made with, beside the log that it may fit.
-
-    Attributes:
-        log: The log that the test events are of, whole: positions in `TestEvents` count in it. Of it a score uses only
-            what is strictly before the event that it is for.
-        window: Of the tests.
-        names: What the numbers of the log stand for.
-        vectors: Opens the vectors of all items of the log; None where there are none.
-        languages: (n_items,) number of each item's language, -1 for none; None where they were not read.
-        seed: Of whatever is drawn.
-        parameters: The contestant's own, as tuning chose them: `{"neighbours": 100}`.
-    """
-
-    log: EventLog
-    window: Window
-    names: EventNames
-    vectors: Callable[[], ItemVectors] | None = None
-    languages: npt.NDArray[np.int16] | None = None
-    seed: int = 0
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
 @runtime_checkable
 class Draws(Protocol):
-    """A contestant whose scores all tie, so that its list is drawn: the expected place needs no drawing, a list does."""
+    """A contestant whose scores all tie, so that its list is drawn. An expected place needs no drawing."""
 
     def draw(self, tests: TestEvents, row: int) -> npt.NDArray[Any]:
         """(catalogue,) scores of one test event for its list, whatever is asked beside it."""
         ...
 
 
-Factory = Callable[[EventLog, Settings], Contestant]
-"""Makes a contestant for one window from the log before the window's start, `log.before(window.start_us)`.
+@runtime_checkable
+class Watches(Protocol):
+    """A contestant that is handed the log where it scores, so that no copy of the log travels with what it fitted."""
+
+    def watch(self, log: EventLog, vectors: ItemVectors | None = None) -> Any:
+        """Take the log that the test events are of, and the vectors of its items where `needs_vectors` is true.
+
+        Of the log a score uses only what is strictly before the event that it is for.
+        """
+        ...
+
+
+Factory = Callable[[EventLog, Mapping[str, Any]], Contestant]
+"""Makes a contestant for one window from the log before the window's start, `log.before(window.start_us)`, and settings
+by name, `{"neighbours": 100}`; what they leave out has the contestant's default.
 
 Raises `ConfigError` where the method cannot be had (a package is missing, the catalogue is too large): its row stays
 empty and the report says why.
@@ -130,11 +117,6 @@ class Placed:
         """The test events of all parts, under the same methods."""
         above, tied = (np.vstack([getattr(p.ranks, side) for p in parts]) for side in ("above", "tied"))
         return cls(Ranks(above, tied), np.concatenate([p.lists for p in parts]))
-
-
-def family_of(contestant: Contestant) -> str:
-    """Its family in the results."""
-    return str(getattr(contestant, "family", "behaviour"))
 
 
 def place(contestant: Contestant, log: EventLog, tests: TestEvents, *, list_size: int = LIST_SIZE) -> Placed:

@@ -100,7 +100,7 @@ def cut_periods(log: EventLog, test_share: float, n_windows: int) -> Periods:
 
 
 def _start(times: npt.NDArray[np.int64], share: float) -> int:
-    """The time from which on at most a share of the (n,) rising times lie, n > 0; the last one where that is too many."""
+    """The time from which on at most a share of the (n,) rising times lie, n > 0; else the last one."""
     cut = min(int(np.ceil(len(times) * (1 - share))), len(times) - 1)
     if cut and times[cut - 1] == times[cut]:  # the cut would tear events of one time apart: the window begins after
         cut = min(int(np.searchsorted(times, times[cut], side="right")), len(times) - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,7 +27,7 @@ def test_periods_follow_each_other_hold_at_most_their_share_and_tear_no_time_apa
     log = log_of(times)
     periods = cut_periods(log, share, n_windows)
     windows = (periods.validation, *periods.tests.open(None))
-    assert all(a.stop_us == b.start_us for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.stop_us == b.start_us for a, b in pairwise(windows))
     assert all(w.start_us <= w.stop_us for w in windows)
     assert windows[-1].stop_us == max(times) + 1
     inside = [sum(w.start_us <= t < w.stop_us for t in times) for w in windows]

@@ -68,24 +68,36 @@ def nearest_items(had: sparse.csr_matrix, neighbours: int, shrink: float) -> spa
     by_item = had.T.tocsr()
     n_users = np.diff(by_item.indptr).astype(np.float64)
     n_products = by_item @ np.diff(had.indptr).astype(np.float64)
-    indices, data, lengths = [], [], [np.zeros(1, np.int64)]
+    indices, data, lengths = [], [], [0]
     for rows in _blocks_of_work(n_products):
-        common = (by_item[rows] @ had).tocoo()
-        first, second = common.row + rows.start, common.col
-        other = first != second
-        first, second, both = first[other], second[other], common.data[other]
-        similarity = both / (np.sqrt(n_users[first] * n_users[second]) + shrink)
-        order = np.lexsort((second, -similarity, first))
-        starts = np.searchsorted(first[order], np.arange(rows.start, rows.stop))
-        place = np.arange(len(order)) - starts[first[order] - rows.start]
-        kept = order[place < neighbours]
-        indices.append(second[kept])
-        data.append(similarity[kept])
-        lengths.append(np.bincount(first[kept] - rows.start, minlength=rows.stop - rows.start))
+        common = by_item[rows] @ had
+        n_first = np.repeat(n_users[rows], np.diff(common.indptr))
+        similarity = common.data / (np.sqrt(n_first * n_users[common.indices]) + shrink)
+        for row, item in enumerate(range(rows.start, rows.stop)):
+            mine = slice(common.indptr[row], common.indptr[row + 1])
+            items, values = _first(common.indices[mine], similarity[mine], item, neighbours)
+            indices.append(items)
+            data.append(values)
+            lengths.append(len(items))
     shape = (had.shape[1], had.shape[1])
     if not data:
         return sparse.csr_matrix(shape)
-    return sparse.csr_matrix((np.concatenate(data), np.concatenate(indices), np.cumsum(np.concatenate(lengths))), shape)
+    return sparse.csr_matrix((np.concatenate(data), np.concatenate(indices), np.cumsum(lengths)), shape)
+
+
+def _first(
+    items: npt.NDArray[np.int32], values: npt.NDArray[np.float64], item: int, most: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """The `most` items of greatest value but the item itself, ties to the lower number, in no order."""
+    other = items != item
+    items, values = items[other], values[other]
+    if len(items) > most:
+        worst = np.partition(values, len(values) - most)[len(values) - most]
+        better, beside = np.flatnonzero(values > worst), np.flatnonzero(values == worst)
+        beside = beside[np.argsort(items[beside])[: most - len(better)]]
+        kept = np.concatenate([better, beside])
+        items, values = items[kept], values[kept]
+    return items, values
 
 
 def _blocks_of_work(work: npt.NDArray[np.float64]) -> Iterator[slice]:

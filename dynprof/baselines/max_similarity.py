@@ -39,7 +39,7 @@ class MaxSimilarity(Baseline):
 
     def scores(self, tests: TestEvents) -> Iterator[npt.NDArray[np.floating]]:
         """As `Baseline.scores`. Vectors are read once for every few tests."""
-        width = int(tests.catalogue.max(initial=0))
+        width = max(int(tests.catalogue.max(initial=0)), self._last * _VECTORS_AT_ONCE)
         for rows in blocks(len(tests), width):
             mine = tests.take(rows)
             scores = self._scores(mine, int(mine.catalogue.max(initial=0)))

@@ -64,12 +64,11 @@ GRIDS: dict[str, Mapping[str, tuple[float | None, ...]]] = {
         )
     },
     "item kNN": {
-        "neighbours": (200.0, 50.0, 1_000.0),
+        "neighbours": (200.0, 50.0),
         "shrink": (10.0, 0.0, 100.0),
-        "half_life_s": (None, 7 * _DAY, _DAY, _HOUR),
+        "half_life_s": (None, 7 * _DAY, _DAY),
     },
     "EASE": {"l2": (100.0, 1.0, 10.0, 1_000.0, 10_000.0)},
     "iALS": {"factors": (64.0, 32.0, 128.0), "regularization": (0.1, 1.0, 10.0), "alpha": (10.0, 1.0, 40.0)},
 }
 """What `tune` tries, the default first. Baselines that are not here have nothing to tune."""
-

@@ -1,12 +1,12 @@
 """What every baseline is worth on an embedded workspace, and how long it takes to tune, to fit and to score.
 
-Tests are the events of the last `--test-share`, of items that the user has not had; settings are chosen on the stretch of
-the same size before them, from a log that is cut off at its end; fits see what is before the tests.
+Tests are the events of the last `--test-share`, of items that the user has not had; settings are chosen on the stretch
+of the same size before them, from a log that is cut off at its end; fits see what is before the tests.
 
     python -m benchmarks.bench_baselines --workspace DIR [--outside EXCHANGE]
 
-With `--ask EXCHANGE` it writes the questions for the models of another environment there (extras/rectools_models.py), and
-no more.
+With `--ask EXCHANGE` it writes the questions for the models of another environment there (extras/rectools_models.py),
+and no more.
 
 Prints one JSON line; progress goes to stderr. There is no physical limit to hold these times against: most are spent in
 the libraries' own products.

@@ -146,7 +146,7 @@ def answer(model: Any, questions: pa.Table) -> tuple[pa.Table, pa.Table]:
         }
     )
     users = asked[Columns.User].unique()
-    now = dict(zip(questions["question"].to_pylist(), questions["event_us"].to_pylist()))
+    now = dict(zip(questions["question"].to_pylist(), questions["event_us"].to_pylist(), strict=True))
     times = as_times(np.array([now[u] for u in users], np.int64))
     context = pd.DataFrame({Columns.User: users, Columns.Weight: 1.0, Columns.Datetime: times})
     prepared = model.data_preparator

@@ -18,12 +18,12 @@ DEFAULTS: Settings = {"l2": 100.0, "largest": 8_000}
 
 
 class Ease(FromPast):
-    """Score of j: sum over the items i that the user had of B_ij, where B minimises |X - X B|^2 + l2 |B|^2 and B_jj = 0.
+    """Score of j: sum over the items i that the user had of B_ij; B minimises |X - X B|^2 + l2 |B|^2 with B_jj = 0.
 
     With P = (X^T X + l2)^-1: B = I - P diag(P)^-1. By Woodbury P = (I - X^T (X X^T + l2)^-1 X) / l2, so the inverse
-    taken is that of users or of items, whichever are fewer, at most `largest`: 8 `largest`^2 bytes, three times while it
-    is computed. Where both are more, the `largest` items of most users are taken (ties to the lower number), and all
-    others score 0.
+    taken is that of users or of items, whichever are fewer, at most `largest`: 8 `largest`^2 bytes, three times while
+    it is computed. Where both are more, the `largest` items of most users are taken (ties to the lower number), and
+    all others score 0.
 
     Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 

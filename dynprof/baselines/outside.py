@@ -102,7 +102,7 @@ class OutsideModel(Baseline):
             if self._asked.get(int(position)) != event_us:
                 raise WorkspaceError(
                     f"{self._folder / _QUESTIONS}: expected the test event at position {position} among the questions, "
-                    "found none at its time. The questions are of other tests: write them again, and let the model answer."
+                    "found none at its time. The questions are of other tests: write them again and let it answer."
                 )
             scores = np.zeros(max(int(catalogue), int(self._items.max(initial=-1)) + 1), np.float32)
             answer = self._answers.get(int(position))

@@ -20,7 +20,7 @@ from dynprof.baselines.contract import Baseline
 from dynprof.errors import WorkspaceError
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
-from dynprof.vectors import one_chunk
+from dynprof.vectors import matrix_of
 
 __all__ = ["OUTSIDE", "OutsideModel", "write_questions"]
 
@@ -113,6 +113,5 @@ class OutsideModel(Baseline):
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    """(n, dim) of a column of lists of one length."""
-    lists = one_chunk(column)
-    return np.asarray(lists.flatten().to_numpy(), np.float32).reshape(len(lists), -1 if len(lists) else 0)
+    """(n, dim) of a column of fixed-size lists."""
+    return np.asarray(matrix_of(column), np.float32)

@@ -19,6 +19,7 @@ START_US = 3 * DAY_US
 
 QUICK: dict[str, dict[str, float | None]] = {
     "item kNN": {"neighbours": 4, "shrink": 1.0, "half_life_s": 86_400.0},
+    "item kNN (live)": {"neighbours": 4, "shrink": 1.0, "half_life_s": 86_400.0, "last": 5},
     "EASE": {"l2": 2.0},
     "iALS": {"factors": 5, "alpha": 3.0, "iterations": 3},
     "max similarity": {"last": 3},

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from dynprof.baselines.ease import Ease
 from dynprof.baselines.ials import Ials
@@ -94,6 +95,29 @@ def test_item_knn_adds_the_similarities_of_what_the_user_had(half_life_s: float 
             if item < one.fit.n_items:
                 expected[: one.fit.n_items] += near[item] * (1 if half_life_s is None else 2 ** (-age_s / half_life_s))
         np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("half_life_s", [None, 40_000.0])
+def test_live_item_knn_counts_what_was_before_each_test(half_life_s: float | None) -> None:
+    one = world(11, n_users=9)
+    log = one.log
+    chosen = {"neighbours": 3, "shrink": 1.0, "half_life_s": half_life_s, "last": 4}
+    n_scored = 0
+    for row, scores in enumerate(one.scores("item kNN (live)", chosen)):
+        t, n = int(one.tests.event_us[row]), len(scores)
+        had = liked_by(log.before(t))[:, :n]
+        near = nearest_items(sparse.csr_matrix(had), 3, 1.0).toarray()
+        last: dict[int, int] = {}
+        for position in reversed(one.past(row)):
+            item = int(log.items[position])
+            if log.weights[position] > 0 and item not in last and len(last) < 4:
+                last[item] = int(log.event_us[position])
+        ages_s = {item: (t - time) / 1e6 for item, time in last.items()}
+        decay = {i: 1 if half_life_s is None else 2 ** (-age / half_life_s) for i, age in ages_s.items()}
+        expected = sum((near[item] * decay[item] for item in last), np.zeros(n))
+        np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-15)
+        n_scored += bool(scores[one.fit.n_items :].any())
+    assert n_scored  # items that appeared after the fit are scored too
 
 
 def ease_by_lagrange(had: npt.NDArray[np.float64], l2: float) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Models of another environment in the table: their questions are written, and their answers read, a folder a window."""
+"""Models of another environment in the table: their questions are written, their answers read, a folder a window."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class OutsideModels:
     folder: Path
 
     def entrants(self, plan: Plan) -> tuple[dict[str, Entrant], list[str]]:
-        """The models that have answered for a window, and how to make the others answer; their questions are written."""
+        """The models that have answered for a window, and how to make the others answer."""
         folder = self.folder / plan.name.replace(" ", "-")
         answered = [name for name in OUTSIDE if (folder / name / "model.json").exists()]
         missing = [name for name in OUTSIDE if name not in answered]
         if missing and not answered:
             write_questions(folder, plan.log.before(plan.window.start_us), plan.log, plan.tests, longest=_LONGEST)
         advice = [
-            f"`{name}` has no numbers in window {plan.name}: its questions are in {folder}. Run `make rectools` once, "
-            f"`.venv-rectools/bin/python extras/rectools_models.py --exchange {folder} --model {name}`, then this again."
+            f"`{name}` has no numbers in window {plan.name}: its questions are in {folder}. Run `make rectools`, then "
+            f"`.venv-rectools/bin/python extras/rectools_models.py --exchange {folder} --model {name}`, and this again."
             for name in missing
         ]
         return {name: Entrant(_Answered(name, folder), "behaviour") for name in answered}, advice

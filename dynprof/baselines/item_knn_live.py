@@ -100,9 +100,7 @@ class _Met:
         self._done = max(self._done, stop)
 
 
-def _of_zeros(
-    rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], shape: tuple[int, int]
-) -> sparse.csr_matrix:
+def _of_zeros(rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32], shape: tuple[int, int]) -> sparse.csr_matrix:
     """Entries of 0 at rising rows, in their order."""
     starts = np.searchsorted(rows, np.arange(shape[0] + 1))
     return sparse.csr_matrix((np.zeros(len(rows)), columns, starts), shape)

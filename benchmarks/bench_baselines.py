@@ -19,6 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,14 @@ def judge(name: str, plan: Plan, vectors: ItemVectors, args: argparse.Namespace)
     before, tests, begins_us = validation(log, start_us, args.test_share, args.validation_events)
 
     def tuned() -> list[dict[str, Any]]:
-        return [
-            {"settings": trial.settings, "ndcg@10": round(trial.value, 5)}
-            for trial in tune_trials(name, before, tests, vectors=vectors, start_us=begins_us)
-        ]
+        return (
+            []
+            if args.untuned
+            else [
+                {"settings": trial.settings, "ndcg@10": round(trial.value, 5)}
+                for trial in tune_trials(name, before, tests, vectors=vectors, start_us=begins_us)
+            ]
+        )
 
     trials, tune_s = seconds_of(tuned)
     chosen: Settings = max(trials, key=lambda trial: float(trial["ndcg@10"]))["settings"] if trials else {}
@@ -110,7 +115,7 @@ def outside(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
         if not (folder / name).exists():
             continue
         made: Baseline = OutsideModel(name, folder)
-        placed, score_s = seconds_of(lambda made=made: place(made.watch(plan.log), plan.log, plan.tests))
+        placed, score_s = seconds_of(partial(place, made.watch(plan.log), plan.log, plan.tests))
         yield {"method": name, **values(placed.ranks), "score_s": score_s}
 
 
@@ -132,6 +137,7 @@ def main() -> None:
     made.add_argument("--test-share", type=float, default=0.2)
     made.add_argument("--max-events", type=int, default=2_000, help="largest sample of test events; 0: all")
     made.add_argument("--validation-events", type=int, default=2_000, help="largest sample of validation events")
+    made.add_argument("--untuned", action="store_true", help="every setting at its default")
     made.add_argument("--methods", help="comma-separated names; default: all")
     made.add_argument("--outside", type=Path, help="folder with the answers of other environments")
     made.add_argument("--ask", type=Path, help="folder to write the questions for other environments to")

@@ -44,6 +44,7 @@ __all__ = ["Arena"]
 LOG = logging.getLogger("dynprof.evaluate")
 
 _TESTS_A_BLOCK = 256
+_FIT, _PLACE = (ray.remote(num_cpus=1)(task) for task in (fit_contestant, place_block))
 
 
 class Arena:
@@ -88,12 +89,12 @@ class Arena:
         """
         if self._log is None:
             self._log = ray.put(self._material.log)
-        fitted = fit_contestant.remote(factory, self._log, plan.window.start_us, settings)
+        fitted = _FIT.remote(factory, self._log, plan.window.start_us, settings)
         n_blocks = max(1, len(plan.tests) // _TESTS_A_BLOCK)
         bounds = np.linspace(0, len(plan.tests), n_blocks + 1).astype(int)
         shared = {"workspace_uri": self._corpus.workspace.uri, "texts": self._texts, "list_size": list_size}
         blocks = [plan.tests.take(slice(a, b)) for a, b in pairwise(bounds.tolist())]
-        return Placed.below(ray.get([place_block.remote(fitted, self._log, block, **shared) for block in blocks]))
+        return Placed.below(ray.get([_PLACE.remote(fitted, self._log, block, **shared) for block in blocks]))
 
     def diversity(self, lists: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """(n, m) diversity of (n, m, k) lists; a task a method has the vectors of what it lists."""

@@ -121,13 +121,11 @@ def diversity_part(batch: Batch, *, corpus: CorpusVectors, lists: Refs) -> pa.Ta
     return pa.table({"part": np.full(len(rows), method), "row": np.arange(len(rows)), "value": found})
 
 
-@ray.remote(num_cpus=1)
 def fit_contestant(factory: Factory, log: EventLog, start_us: int, settings: Mapping[str, Any]) -> Any:
     """A contestant that has seen nothing at or after a time."""
     return factory(log.before(start_us), settings)
 
 
-@ray.remote(num_cpus=1)
 def place_block(
     contestant: Any, log: EventLog, tests: TestEvents, *, workspace_uri: str, texts: Refs, list_size: int
 ) -> Placed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from dynprof.evaluation.protocol import TestEvents
 from dynprof.profile import age_seconds, masses_by_user, shrink
 from dynprof.sums import weighted_sums
 
-__all__ = ["profiles_before"]
+__all__ = ["profiles_before", "sums_before"]
 
 _PIECE = 32_768
 """Events of one history summed at once. Pieces are counted from the history's own start, so that a profile is the same
@@ -46,26 +46,52 @@ def profiles_before(
     Returns:
         (n, len(decays), dim) float32, not normalised.
     """
-    n, dim = len(tests), prior.shape[1]
-    sums = np.zeros((n, len(decays), dim))
-    masses = np.zeros((n, len(decays)))
-    owners, starts, stops = _pieces(tests)
-    for group in _groups(stops - starts):
-        positions, piece = _ranges(starts[group], stops[group])
-        ages = age_seconds(tests.event_us[owners[group][piece]], log.event_us[positions])
-        decayed = np.stack([log.weights[positions] * d.weights(ages) for d in decays], axis=1)
-        n_pieces = len(owners[group])
-        distinct, rows = np.unique(log.items[positions], return_inverse=True)
-        partial = weighted_sums(piece, rows, decayed, vectors.take(distinct), n_pieces)
-        np.add.at(sums, owners[group], partial)
-        for k in range(len(decays)):
-            np.add.at(masses[:, k], owners[group], masses_by_user(piece, np.abs(decayed[:, k]), n_pieces))
+    def weighed(ages_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.stack([d.weights(ages_s) for d in decays], axis=1)
+
+    sums, masses = sums_before(log, vectors, tests, weighed, (len(decays), prior.shape[1]))
+    n = len(tests)
     zeros = np.zeros(n)  # sums without error, and no need for n_effective
     shrunk = [
         shrink(sums[:, k], masses[:, k], zeros, zeros, prior=prior, prior_weight=prior_weight).vectors
         for k in range(len(decays))
     ]
     return np.stack(shrunk, axis=1)
+
+
+def sums_before(
+    log: EventLog,
+    vectors: ItemVectors,
+    tests: TestEvents,
+    weigh: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    shape: tuple[int, int],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weighted sums over the events strictly before each test event: sum w f(age) e, and sum |w f(age)|.
+
+    Args:
+        log: Events, at least those of the tested users.
+        vectors: Of the log's items.
+        tests: (n,) test events.
+        weigh: From (k,) ages in seconds to (k, m) factors of the events' weights.
+        shape: m and the dimension of the vectors.
+
+    Returns:
+        (n, m, dim) sums, each to the last bit whatever is computed beside it, and (n, m) masses.
+    """
+    n, (n_weights, dim) = len(tests), shape
+    sums, masses = np.zeros((n, n_weights, dim)), np.zeros((n, n_weights))
+    owners, starts, stops = _pieces(tests)
+    for group in _groups(stops - starts):
+        positions, piece = _ranges(starts[group], stops[group])
+        ages = age_seconds(tests.event_us[owners[group][piece]], log.event_us[positions])
+        decayed = log.weights[positions, None] * weigh(ages)
+        n_pieces = len(owners[group])
+        distinct, rows = np.unique(log.items[positions], return_inverse=True)
+        partial = weighted_sums(piece, rows, decayed, vectors.take(distinct), n_pieces)
+        np.add.at(sums, owners[group], partial)
+        for k in range(n_weights):
+            np.add.at(masses[:, k], owners[group], masses_by_user(piece, np.abs(decayed[:, k]), n_pieces))
+    return sums, masses
 
 
 def _ranges(

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.log import EventLog
+from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.retrieval import Ranks, ask
 from dynprof.profile import MICROSECONDS
 
@@ -37,6 +39,7 @@ class Asked:
 
     Attributes:
         catalogue: (n,) int64: items below it are candidates,
+        first_candidate: (n,) from this one on,
         left_out: but not those, (k,) int32, rising within a test,
         left_out_starts: which begin here, (n + 1,).
         appeared_us: (n,) when the target did.
@@ -44,10 +47,27 @@ class Asked:
     """
 
     catalogue: IntArray
+    first_candidate: IntArray
     left_out: npt.NDArray[np.int32]
     left_out_starts: IntArray
     appeared_us: IntArray
     item_half_lives_s: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        log: EventLog,
+        tests: TestEvents,
+        item_half_lives_s: npt.NDArray[np.float64],
+        *,
+        first_candidate: IntArray | None = None,
+    ) -> Asked:
+        """What is asked by test events of a log, all of the catalogue being candidates unless told otherwise."""
+        left_out = [np.unique(tests.excluded(log, row)) for row in range(len(tests))]
+        starts = np.cumsum([0, *map(len, left_out)])
+        joined = np.concatenate([*left_out, np.empty(0, np.int32)])
+        first = np.zeros(len(tests), np.int64) if first_candidate is None else first_candidate
+        return cls(tests.catalogue, first, joined, starts, log.first_us[tests.targets], item_half_lives_s)
 
     def barred(self, test: int, items: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
         """Places in some rising items of those that are no candidates of a test."""
@@ -55,7 +75,8 @@ class Asked:
         mine = mine[np.searchsorted(mine, items[0]) : np.searchsorted(mine, items[-1], side="right")]
         place = np.searchsorted(items, mine)
         late = np.arange(np.searchsorted(items, self.catalogue[test]), len(items))
-        return np.concatenate([place[items[place] == mine], late])
+        early = np.arange(np.searchsorted(items, self.first_candidate[test]))
+        return np.concatenate([place[items[place] == mine], late, early])
 
 
 @dataclass(frozen=True)
@@ -128,7 +149,9 @@ def count_duels(
     for end in range(stop, 0, -_ITEMS_AT_ONCE):
         part = slice(max(0, end - _ITEMS_AT_ONCE), end)
         _close_hopeless(duels, asked, int(first_us[end - 1]))
-        rows = np.flatnonzero(duels.open.any(axis=1) & (asked.catalogue[duels.tests] > items[part.start]))
+        within = asked.catalogue[duels.tests] > items[part.start]
+        within &= asked.first_candidate[duels.tests] <= items[end - 1]
+        rows = np.flatnonzero(duels.open.any(axis=1) & within)
         if len(rows):
             _count_block(duels, asked, rows, _Block(items[part], of.take(part), first_us[part]), counts)
             duels.open[rows] &= counts.above[rows] < limit

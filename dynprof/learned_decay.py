@@ -95,6 +95,11 @@ class LearnedDecay(Decay):
                 found[where[0]] += share
         return found
 
+    def terms(self) -> dict[str, float]:
+        """Share of each half-life in the weight of a fresh event, and of what never decays: `{"2d": 0.8, "static": 0.2}`."""
+        named = [*(format_duration(h) for h in self.half_lives_s), "static"]
+        return {name: share for name, share in zip(named, self.coefficients, strict=True) if share}
+
     def to_json(self) -> dict[str, Any]:
         """JSON-able; `from_json` inverts it."""
         return {"half_lives_s": list(self.half_lives_s), "coefficients": list(self.coefficients)}

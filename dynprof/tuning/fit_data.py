@@ -23,8 +23,16 @@ N_UNIFORM = 64
 Items = npt.NDArray[np.int64]
 
 
-def sample_candidates(log: EventLog, tests: TestEvents, *, seed: int) -> tuple[Items, npt.NDArray[np.bool_]]:
+def sample_candidates(
+    log: EventLog, tests: TestEvents, *, seed: int, first_candidate: Items | None = None
+) -> tuple[Items, npt.NDArray[np.bool_]]:
     """The target and sampled candidates of each event. For fitting alone: ranks are always among all candidates.
+
+    Args:
+        log: That the events are of.
+        tests: (n,) events.
+        seed: Of the drawn ones.
+        first_candidate: (n,) first item of each catalogue; None for 0.
 
     Returns:
         (n, 1 + N_RECENT + N_UNIFORM) items, the target first, and True for what is no candidate: items that the user
@@ -32,11 +40,12 @@ def sample_candidates(log: EventLog, tests: TestEvents, *, seed: int) -> tuple[I
     """
     n = len(tests)
     catalogue = tests.catalogue[:, None]
+    first = np.zeros((n, 1), np.int64) if first_candidate is None else first_candidate[:, None]
     recent = catalogue - 1 - np.arange(N_RECENT)[None, :]
     drawn = np.random.default_rng(seed).random((n, N_UNIFORM))
-    uniform = (drawn * catalogue).astype(np.int64)
+    uniform = first + (drawn * (catalogue - first)).astype(np.int64)
     items = np.concatenate([tests.targets[:, None].astype(np.int64), recent, uniform], axis=1)
-    barred = items < 0
+    barred = items < first
     barred[:, 1 + N_RECENT :] |= uniform >= catalogue - N_RECENT  # those are there already
     items = np.maximum(items, 0)
     for row in range(n):

@@ -1,11 +1,11 @@
-"""Does the tuned profile beat the static one where it must? Chosen on the validation window, judged on the test windows.
+"""Does the tuned profile beat the static one where it must? Chosen on the validation window, judged after it.
 
-The bars: under the same similarity the tuned profile has a higher NDCG@10 with an interval above zero, at least 8 % more
-for users with high drift, and never more than 1 % less for stable ones. Two questions: the next event among all that
+The bars: under the same similarity the tuned profile has a higher NDCG@10 with an interval above zero, at least 8 %
+more for users with high drift, and never more than 1 % less for stable ones. Two questions: the next event among all that
 appeared before (`--task next`), and which of a day's new texts are the user's (`--task day`), for people who post.
 
-The limit: K = 17 sums a test event are read once; a point of the grid is a product of 18 numbers with them, and is looked
-at until ten candidates are better. One process, no Ray: what is counted is what `jobs.evaluate --tune` counts.
+The limit: K = 17 sums a test event are read once; a point of the grid is a product of 18 numbers with them, looked at
+until ten candidates are better. One process, no Ray: what is counted is what `jobs.evaluate --tune` counts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from dynprof.tuning.grid import Grid, Similarity, coefficients_of
 from dynprof.tuning.learned import LearnedCurve, fit_curve
 from dynprof.tuning.rounds import LIMIT, rank_grid
 from dynprof.tuning.sealed import SealedLog, fitting_window, seal
-from dynprof.tuning.search import TUNING_METRIC, Reading, Search, Tried, search
+from dynprof.tuning.search import TUNING_METRIC, Search, Tried, search
 from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
 
@@ -71,10 +71,7 @@ class Asks:
 
 def ask(data: Data, window: Window, task: str, n: int, seed: int) -> Asks:
     """A sample of the window's tests."""
-    if task == "day":
-        found = eligible_posts(data.log, window)
-    else:
-        found = eligible_events(data.log, window)
+    found = eligible_posts(data.log, window) if task == "day" else eligible_events(data.log, window)
     if len(found) > n:
         found = np.sort(np.random.default_rng(seed).choice(found, n, replace=False))
     if task == "day":
@@ -190,7 +187,7 @@ def say(row: dict[str, Any], tried: Tried) -> None:
     said = "" if wanted is None or lift is None else ("reached" if lift >= wanted else "MISSED")
     interval = row.get("relative_interval") or row.get("difference") or ["-", "-"]
     shown = " ".join(f"{x:+.3f}" if isinstance(x, float) else x for x in interval)
-    print(  # noqa: T201
+    print(
         f"{row['window']:10} {row['choice']:18} {row['slice']:10} n={row['n']:5} users={row['n_users']:4} "
         f"static={row['static']:.4f} tuned={row['tuned']:.4f} lift={lift if lift is None else f'{lift:+.1%}'} "
         f"[{shown}] {said} ({tried.reading.name}, {tried.similarity.name})",
@@ -243,9 +240,9 @@ def main() -> None:
         raise SystemExit("no event of the validation window can be predicted")
     tuned = time.perf_counter()
     for tried in found.tried[:10]:
-        print(f"{tried.value:.4f} {tried.reading.name} {tried.similarity.name} kappa={tried.prior_weight}")  # noqa: T201
+        print(f"{tried.value:.4f} {tried.reading.name} {tried.similarity.name} kappa={tried.prior_weight}")
     for tried in (t for t in found.tried if t.reading.name.startswith("learned")):
-        print(f"{tried.value:.4f} {tried.reading.name} {np.round(tried.reading.coefficients, 3).tolist()}")  # noqa: T201
+        print(f"{tried.value:.4f} {tried.reading.name} {np.round(tried.reading.coefficients, 3).tolist()}")
     chosen = choices(found, grid.similarities())
     rows = judge(known, sealed.validation, "validation", chosen, grid, args)
     for number, window in enumerate(periods.tests.open(found.best.reading.name)):
@@ -268,7 +265,7 @@ def main() -> None:
         "rows": rows,
         "machine": machine(),
     }
-    print(json.dumps(answer))  # noqa: T201
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

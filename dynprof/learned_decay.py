@@ -96,7 +96,7 @@ class LearnedDecay(Decay):
         return found
 
     def terms(self) -> dict[str, float]:
-        """Share of each half-life in the weight of a fresh event, and of what never decays: `{"2d": 0.8, "static": 0.2}`."""
+        """Share of each half-life in the weight of a fresh event, and of no decay: `{"2d": 0.8, "static": 0.2}`."""
         named = [*(format_duration(h) for h in self.half_lives_s), "static"]
         return {name: share for name, share in zip(named, self.coefficients, strict=True) if share}
 

@@ -80,7 +80,9 @@ def tune_profiles(sealed: SealedLog, encoders: Sequence[CorpusVectors], options:
         ConfigError: No encoder.
     """
     if not encoders:
-        raise ConfigError("encoders: expected vectors of at least one encoder, found none. Run `python -m jobs.encode`.")
+        raise ConfigError(
+            "encoders: expected vectors of at least one encoder, found none. Run `python -m jobs.encode`."
+        )
     size = sample_size(options.max_events, sealed.log.n_items)
     tests = sample_tests(
         sealed, sealed.validation, max_events=size, seed=options.seed, include_seen=options.include_seen
@@ -146,9 +148,7 @@ def _learn(
 ) -> list[LearnedCurve]:
     """Decays fitted on the stretch before the validation window, under the similarity of the best point."""
     window = fitting_window(sealed)
-    tests = sample_tests(
-        sealed, window, max_events=options.n_fit, seed=options.seed, include_seen=options.include_seen
-    )
+    tests = sample_tests(sealed, window, max_events=options.n_fit, seed=options.seed, include_seen=options.include_seen)
     if not len(tests):
         return []
     bank = options.grid.bank

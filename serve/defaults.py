@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from dynprof.decay import Decay, DecayKind
 from dynprof.errors import ConfigError, WorkspaceError
-from dynprof.lineage import present_corpus
 from dynprof.learned_decay import LEARNED, LearnedDecay
+from dynprof.lineage import present_corpus
 from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
 from dynprof.store import SnapshotStore
 from dynprof.tuning.choice import CHOICE, Choice, read_choice
@@ -65,7 +65,9 @@ class Defaults:
                 "snapshot. Run `python -m jobs.evaluate --tune`, then POST /v1/snapshot/reload."
             )
         if half_life is not None:
-            raise ConfigError(f"half_life: expected none with kind=learned, whose curve is fitted, found {half_life!r}.")
+            raise ConfigError(
+                f"half_life: expected none with kind=learned, whose curve is fitted, found {half_life!r}."
+            )
         return self.learned
 
 
@@ -84,7 +86,9 @@ def read_defaults(store: SnapshotStore) -> Defaults:
     if choice is None:
         return built_in
     if choice.fingerprint != store.spec.fingerprint:
-        other = f"{CHOICE} is of encoder {choice.encoder} ({choice.fingerprint}), the snapshot of {store.spec.fingerprint}."
+        other = (
+            f"{CHOICE} is of encoder {choice.encoder} ({choice.fingerprint}), the snapshot of {store.spec.fingerprint}."
+        )
         return _with_note(built_in, other)
     if present_corpus(store.workspace).at(choice.corpus_id) < 0:
         return _with_note(built_in, f"{CHOICE} is of corpus {choice.corpus_id}, which is not this workspace's.")

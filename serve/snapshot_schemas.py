@@ -40,8 +40,8 @@ class DefaultsAnswer(BaseModel):
     metric: Metric
     item_half_life: str
     learned: dict[str, float] | None = Field(
-        description="The curve of `kind=learned`: what of a fresh event's weight falls with each half-life, and what never "
-        "does (`static`). Null: nothing was fitted."
+        description="The curve of `kind=learned`: what of a fresh event's weight falls with each half-life, and what "
+        "never does (`static`). Null: nothing was fitted."
     )
     note: str | None = Field(description="Why a choice is not taken, or what of it takes another build.")
 

@@ -65,9 +65,7 @@ def pose_bucket(
         WorkspaceError: A shard is missing, or a text has no vector.
     """
     of = read_tests(corpus, question.type_weights, bucket, tests, bucket_start, mean)
-    return pose_tests(
-        of.log, of.vectors, of.tests, question.decays, prior=of.prior, prior_weight=question.prior_weight
-    )
+    return pose_tests(of.log, of.vectors, of.tests, question.decays, prior=of.prior, prior_weight=question.prior_weight)
 
 
 def read_tests(

@@ -46,6 +46,7 @@ def profiles_before(
     Returns:
         (n, len(decays), dim) float32, not normalised.
     """
+
     def weighed(ages_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.stack([d.weights(ages_s) for d in decays], axis=1)
 

@@ -1,4 +1,4 @@
-"""What every readout of a test event's history is made of: its bank of decayed sums, from one reading of the vectors."""
+"""What every readout of a test event's history is made of: a bank of decayed sums, from one reading of the vectors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BankSums:
         return BankSums(self.sums[rows], self.priors[rows], self.targets[rows])
 
     def directions(self, coefficients: FloatArray, prior_weights: FloatArray) -> npt.NDArray[np.float32]:
-        """(n, m, dim) profiles of any length, of (m, K) readouts with (m,) kappas; each alone, whatever is beside it."""
+        """(n, m, dim) profiles of any length, of (m, K) readouts with (m,) kappas; each by itself."""
         weights = np.column_stack([coefficients, prior_weights])
         made = np.empty((len(self), len(weights), self.sums.shape[2]), np.float32)
         for start in range(0, len(self), _TESTS_AT_ONCE):

@@ -108,7 +108,9 @@ def decay_from_json(stored: Mapping[str, Any]) -> Decay:
     try:
         return Decay(**stored)
     except TypeError as error:
-        raise ConfigError(f"decay: expected kind, half_life, offset, floor and power, found {dict(stored)!r}.") from error
+        raise ConfigError(
+            f"decay: expected kind, half_life, offset, floor and power, found {dict(stored)!r}."
+        ) from error
 
 
 def write_choice(workspace: Workspace, choice: Choice) -> None:
@@ -137,6 +139,6 @@ def read_choice(workspace: Workspace) -> Choice | None:
         return Choice.from_json(stored)
     except (ValueError, TypeError, KeyError, AttributeError) as error:  # a ConfigError is a ValueError
         raise WorkspaceError(
-            f"{path}: expected what `python -m jobs.evaluate --tune` writes, found otherwise: {error}. Remove the file, "
-            "or tune again."
+            f"{path}: expected what `python -m jobs.evaluate --tune` writes, found otherwise: {error}. Remove the "
+            "file, or tune again."
         ) from error

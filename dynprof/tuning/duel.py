@@ -129,7 +129,7 @@ def count_duels(
     *,
     limit: int,
 ) -> Ranks:
-    """Of some items, count those that stand above or beside the targets: exactly below `limit`, from there on at least it.
+    """Of some items, count those that stand above or beside the targets: exactly below `limit`, then no further.
 
     Args:
         duels: What is compared.
@@ -207,10 +207,8 @@ def _count_block(duels: Duels, asked: Asked, rows: IntArray, block: _Block, coun
             _settle(duels, tile[mine[row]], item, block, factor, place[mine[row]], column, counts)
 
 
-def _factors(
-    asked: Asked, tests: IntArray, block: _Block, half_life_s: float
-) -> npt.NDArray[np.float64] | None:
-    """(tests, items) how much more than 1 + the target's cosine an item needs for its age; None where age is no matter."""
+def _factors(asked: Asked, tests: IntArray, block: _Block, half_life_s: float) -> npt.NDArray[np.float64] | None:
+    """(tests, items) how much more than 1 + the target's cosine an item needs for its age; None for any age."""
     if not np.isfinite(half_life_s):
         return None
     older_s = (asked.appeared_us[tests, None] - block.first_us[None, :]) / MICROSECONDS

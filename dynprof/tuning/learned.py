@@ -71,7 +71,7 @@ class LearnedCurve:
         return f"{'free' if self.is_free else 'non-negative'}, l2 {self.l2:g}"
 
     def weights(self, age_s: npt.ArrayLike) -> FloatArray:
-        """f at some ages in seconds; may be negative where the curve is free."""
+        """F at some ages in seconds; may be negative where the curve is free."""
         return np.asarray(Bank(self.half_lives_s).factors(age_s) @ np.asarray(self.coefficients))
 
     def to_json(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def sample_tests(
 
 
 def _keys(sealed: SealedLog, positions: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
-    """A number for each event, of its text, time and the seed: ids would have to be read, and numbers of users change."""
+    """A number for each event, of text, time and seed: ids would have to be read, and numbers of users change."""
     items = sealed.log.items[positions]
     distinct, place = np.unique(items, return_inverse=True)
     words = hash_words(sealed.names.text_hashes.take(distinct))[place]

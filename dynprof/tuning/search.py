@@ -22,8 +22,8 @@ TUNING_METRIC = "ndcg@10"
 
 FloatArray = npt.NDArray[np.float64]
 Count = Callable[[BankSums, FloatArray, FloatArray, Sequence[Similarity]], Ranks]
-"""From sums, (m, K) readouts with (m,) kappas, and s similarities to (n, m * s) places of the targets, exact where fewer
-than ten candidates are above; the similarities of a readout stand together."""
+"""From sums, (m, K) readouts with (m,) kappas, and s similarities to (n, m * s) places of the targets, exact where
+fewer than ten candidates are above; the similarities of a readout stand together."""
 
 
 @dataclass(frozen=True)

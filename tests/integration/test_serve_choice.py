@@ -1,4 +1,4 @@
-"""The choice of a workspace is the default of a question that does not say; anything else is said and answered anyway."""
+"""The choice of a workspace is the default of a question that does not say; what is none stops no answer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def defaults_of(ask: Asking) -> dict[str, Any]:
     return found
 
 
-def test_without_a_choice_the_built_in_defaults_hold(world: World, choice: Choice) -> None:
+@pytest.mark.usefixtures("choice")
+def test_without_a_choice_the_built_in_defaults_hold(world: World) -> None:
     ask = asking(world)
     found = defaults_of(ask)
     assert (found["source"], found["note"], found["learned"]) == ("built in", None, None)
@@ -79,7 +80,9 @@ def test_the_choice_completes_what_a_question_leaves_out_and_nothing_else(world:
     left_out = ask.user("heavy", "recommendations")
     assert left_out["decay"] == found["decay"]
     assert (left_out["metric"], left_out["item_half_life"]) == ("cosine_time", "5h")
-    said = ask.user("heavy", "recommendations", kind="gaussian", half_life="6h", metric="cosine_time", item_half_life="5h")
+    said = ask.user(
+        "heavy", "recommendations", kind="gaussian", half_life="6h", metric="cosine_time", item_half_life="5h"
+    )
     assert left_out == said
     other = ask.user("heavy", "recommendations", kind="hyperbolic", half_life="3d", metric="cosine")
     assert (other["decay"]["kind"], other["decay"]["half_life"]) == ("hyperbolic", "3d")
@@ -109,7 +112,8 @@ def test_a_learned_decay_has_nothing_to_set(world: World, choice: Choice, parame
     assert "learned" in error_of(response)["message"]
 
 
-def test_learned_without_a_fitted_curve_says_how_to_get_one(world: World, choice: Choice) -> None:
+@pytest.mark.usefixtures("choice")
+def test_learned_without_a_fitted_curve_says_how_to_get_one(world: World) -> None:
     response = asking(world).client.get("/v1/users/a/profile", params={"kind": "learned"})
     assert response.status_code == 400
     assert "jobs.evaluate --tune" in error_of(response)["message"]
@@ -128,7 +132,8 @@ def test_a_choice_of_something_else_is_not_taken_and_why(
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"format_version": 1}', b'{"format_version": 2}'])
-def test_a_broken_choice_stops_no_server(world: World, choice: Choice, text: bytes) -> None:
+@pytest.mark.usefixtures("choice")
+def test_a_broken_choice_stops_no_server(world: World, text: bytes) -> None:
     with world.workspace.create(CHOICE) as sink:
         sink.write(text)
     ask = asking(world)
@@ -159,6 +164,6 @@ def test_other_replicas_take_it_when_they_see_the_wish(world: World, choice: Cho
     write_choice(world.workspace, choice)
     asked.want(world.snapshot)
     other.check()
-    for replica in (asked, other):
-        assert replica.engine is not None
-        assert replica.engine.defaults.is_chosen
+    for follower in (asked, other):
+        assert follower.engine is not None
+        assert follower.engine.defaults.is_chosen

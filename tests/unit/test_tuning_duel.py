@@ -55,8 +55,10 @@ def by_scoring_everything(log, tests, vectors, profiles, half_lives_s) -> Ranks:
         for g in range(m):
             cosines = vectors[[*candidates, target]].astype(np.float64) @ profiles[i, g].astype(np.float64)
             for j, half_life_s in enumerate(half_lives_s):
-                given = cosines if np.isinf(half_life_s) else (1 + cosines) - (1 + cosines[-1]) * np.exp2(
-                    np.clip(older_s / half_life_s, -1000, 1000)
+                given = (
+                    cosines
+                    if np.isinf(half_life_s)
+                    else (1 + cosines) - (1 + cosines[-1]) * np.exp2(np.clip(older_s / half_life_s, -1000, 1000))
                 )
                 own = given[-1]
                 ranks.above[i, g * len(half_lives_s) + j] = np.count_nonzero(given[:-1] > own)
@@ -123,9 +125,7 @@ def test_candidates_may_begin_later_than_the_first_item() -> None:
     first = np.minimum(first, tests.targets)
     asked = Asked.of(log, tests, np.array([np.inf]), first_candidate=first.astype(np.int64))
     duels = Duels.of(sums.directions(np.eye(3)[:1], np.zeros(1)), sums.targets, 0, 1)
-    counts = count_duels(
-        duels, asked, np.arange(log.n_items), item_vectors(vectors), log.first_us, limit=1 << 30
-    )
+    counts = count_duels(duels, asked, np.arange(log.n_items), item_vectors(vectors), log.first_us, limit=1 << 30)
     for row in range(len(tests)):
         barred = tests.excluded(log, row)
         allowed = [c for c in range(first[row], tests.catalogue[row]) if c not in barred]

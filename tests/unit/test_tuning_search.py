@@ -30,9 +30,7 @@ from dynprof.workspace import Workspace
 from unit.evaluation_data import events_table, index, random_rows
 
 BANK = Bank((3_600.0, 86_400.0, 30 * 86_400.0))
-GRID = Grid(
-    kinds=("exponential",), half_lives=("1h", "1d", "30d"), shares=(0.7,), item_half_lives=("1d",), bank=BANK
-)
+GRID = Grid(kinds=("exponential",), half_lives=("1h", "1d", "30d"), shares=(0.7,), item_half_lives=("1d",), bank=BANK)
 WEIGHTS = {"post": 1.0}
 
 
@@ -54,7 +52,7 @@ def worth(value_of) -> object:
 def test_the_best_point_wins_and_of_equal_ones_the_simpler() -> None:
     wanted = coefficients_of(Decay("exponential", "1d"), BANK)
 
-    def best_is_one_day(c, kappa, similarity) -> int:
+    def best_is_one_day(c, _kappa, similarity) -> int:
         return 0 if np.allclose(c, wanted) and similarity.metric == "cosine_time" else 3
 
     found = search(sums_at(5), GRID, worth(best_is_one_day), type_weights=WEIGHTS, prior_weight=0.1)
@@ -84,7 +82,10 @@ def test_kappa_is_tried_at_the_best_point_and_weights_at_the_best_kappa() -> Non
     found = search(both, GRID, count, type_weights=weights, prior_weight=0.1, by_type=parts)
     assert found is not None
     assert found.best.prior_weight == 1.0
-    assert found.best.type_weights == {"post": 1.0, "like": 0.5}  # 3 - 0.5 x 2 = 2; without posts it is 2 as well, later
+    assert found.best.type_weights == {
+        "post": 1.0,
+        "like": 0.5,
+    }  # 3 - 0.5 x 2 = 2; without posts it is 2 as well, later
     assert {total for total, _ in seen} >= {3.0, 2.0, 4.0}
 
 
@@ -92,14 +93,12 @@ def test_a_curve_with_negative_coefficients_is_reported_and_never_chosen() -> No
     free = LearnedCurve((1.0, -0.5, 0.2, 0.1), BANK.half_lives_s, True, 0.1, 1.0)
     plain = replace(free, coefficients=(0.4, 0.3, 0.2, 0.1), is_free=False)
 
-    def count(sums, coefficients, prior_weights, similarities) -> Ranks:
+    def count(sums, coefficients, _prior_weights, similarities) -> Ranks:
         above = [0 if (c < 0).any() else 1 if np.allclose(c, plain.coefficients) else 4 for c in coefficients]
         above = np.repeat([above], len(sums), 0).repeat(len(similarities), axis=1)
         return Ranks(above, np.zeros_like(above))
 
-    found = search(
-        sums_at(2), GRID, count, type_weights=WEIGHTS, prior_weight=0.1, learn=lambda _: [plain, free]
-    )
+    found = search(sums_at(2), GRID, count, type_weights=WEIGHTS, prior_weight=0.1, learn=lambda _: [plain, free])
     assert found is not None
     assert found.tried[0].reading.decay is None
     assert found.best.reading.decay == LearnedDecay.of(BANK.half_lives_s, plain.coefficients)
@@ -207,9 +206,7 @@ def test_sampled_candidates_appeared_before_and_are_new_to_the_user() -> None:
         assert set(newest) - set(tests.excluded(sealed.log, row)) <= set(allowed)
 
 
-def planted(
-    truth: npt.NDArray, *, n: int = 400, m: int = 20, aged: bool = False, seed: int = 0
-) -> Fit:
+def planted(truth: npt.NDArray, *, n: int = 400, m: int = 20, aged: bool = False, seed: int = 0) -> Fit:
     """Events whose target is drawn by softmax of 12 times the cosine with the profile that `truth` reads."""
     random = np.random.default_rng(seed)
     size, dim = BANK.size + 1, 16
@@ -285,7 +282,9 @@ def test_a_file_that_is_no_choice_is_named(tmp_path: Path, text: str) -> None:
         read_choice(Workspace(tmp_path))
 
 
-@pytest.mark.parametrize("wrong", [{"metric": "basic"}, {"item_half_life": None}, {"metric": "cosine"}, {"metric": "x"}])
+@pytest.mark.parametrize(
+    "wrong", [{"metric": "basic"}, {"item_half_life": None}, {"metric": "cosine"}, {"metric": "x"}]
+)
 def test_a_choice_of_a_similarity_that_is_none_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         replace(choice(), **wrong)
@@ -297,5 +296,3 @@ def test_the_grid_is_simplest_first_and_has_every_point_once() -> None:
     assert len(set(decays)) == len(decays) == 1 + 6 * 12 + 2 * 12
     assert len({decay_name(d) for d in decays}) == len(decays)
     assert Grid().similarities()[0] == Similarity("cosine")
-
-

@@ -1,7 +1,7 @@
 """Does the tuned profile beat the static one where it must? Chosen on the validation window, judged after it.
 
 The bars: under the same similarity the tuned profile has a higher NDCG@10 with an interval above zero, at least 8 %
-more for users with high drift, and never more than 1 % less for stable ones. Two questions: the next event among all that
+more for users with high drift, never over 1 % less for stable ones. Two questions: the next event among all that
 appeared before (`--task next`), and which of a day's new texts are the user's (`--task day`), for people who post.
 
 The limit: K = 17 sums a test event are read once; a point of the grid is a product of 18 numbers with them, looked at

@@ -132,7 +132,7 @@ class Follower:
         self._failures.pop(snapshot, None)
 
     def _swap(self, snapshot: str) -> None:
-        """Load a snapshot and serve it, or only its choice where it is served; one at a time, none that is not wanted."""
+        """Load a snapshot and serve it, or its choice alone where it is served; one at a time, only what is wanted."""
         with self._loading:
             if snapshot != self.wanted:
                 return

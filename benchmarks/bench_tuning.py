@@ -25,7 +25,6 @@ from dynprof.decay import Decay
 from dynprof.embedded import latest_fingerprint, open_vectors
 from dynprof.evaluation import index_events
 from dynprof.evaluation.bootstrap import MIN_USERS, bootstrap_means, percentile_interval
-from dynprof.evaluation.histories import sums_before
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import read_bucket
 from dynprof.evaluation.log import EventLog
@@ -35,7 +34,7 @@ from dynprof.evaluation.retrieval import Ranks
 from dynprof.evaluation.windows import cut_periods
 from dynprof.lineage import present_corpus
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT
-from dynprof.tuning.bank_sums import BankSums
+from dynprof.tuning.bank_sums import BankSums, bank_sums
 from dynprof.tuning.days import day_tests, eligible_posts
 from dynprof.tuning.duel import Asked, Duels, count_duels
 from dynprof.tuning.fit_data import fit_data, sample_candidates
@@ -85,9 +84,8 @@ def sums_of(data: Data, asks: Asks, window: Window, grid: Grid) -> BankSums:
     n_early = int(np.searchsorted(data.log.first_us, window.start_us))
     early = data.vectors.take(slice(0, n_early))
     mean = early.mean(axis=0, dtype=np.float64) if n_early else np.zeros(data.dim)
-    sums, _ = sums_before(data.log, data.vectors, asks.tests, grid.bank.factors, (grid.bank.size, data.dim))
     priors = np.broadcast_to(mean.astype(np.float32), (len(asks.tests), data.dim))
-    return BankSums(sums.astype(np.float32), priors, data.vectors.take(asks.tests.targets))
+    return bank_sums(data.log, data.vectors, asks.tests, priors, grid.bank)
 
 
 def counter(data: Data, asks: Asks) -> Any:

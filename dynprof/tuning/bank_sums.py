@@ -12,9 +12,12 @@ from dynprof.bank import DEFAULT_BANK, Bank
 from dynprof.embedded import CorpusVectors
 from dynprof.evaluation.bucket_tests import read_tests
 from dynprof.evaluation.histories import sums_before
+from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
+from dynprof.profile import age_seconds
 
-__all__ = ["BankSums", "sum_bucket"]
+__all__ = ["BankSums", "bank_sums", "sum_bucket"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -80,5 +83,17 @@ def sum_bucket(
         bank: Half-lives.
     """
     of = read_tests(corpus, type_weights, bucket, tests, bucket_start, mean, stop_us=stop_us)
-    sums, _ = sums_before(of.log, of.vectors, of.tests, bank.factors, (bank.size, of.prior.shape[1]))
-    return BankSums(sums.astype(np.float32), of.prior, of.vectors.take(of.tests.targets))
+    return bank_sums(of.log, of.vectors, of.tests, of.prior, bank)
+
+
+def bank_sums(
+    log: EventLog, vectors: ItemVectors, tests: TestEvents, priors: npt.NDArray[np.float32], bank: Bank = DEFAULT_BANK
+) -> BankSums:
+    """The sums of test events of a log, with (n, dim) priors."""
+
+    def weigh(owners: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> FloatArray:
+        ages_s = age_seconds(tests.as_of_us[owners], log.event_us[positions])
+        return np.asarray(log.weights[positions, None] * bank.factors(ages_s))
+
+    sums, _ = sums_before(log, vectors, tests, weigh, (bank.size, priors.shape[1]))
+    return BankSums(sums.astype(np.float32), priors, vectors.take(tests.targets))

@@ -7,6 +7,8 @@ the 24 hours after it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,14 +45,5 @@ def day_tests(log: EventLog, positions: npt.NDArray[np.int64]) -> tuple[TestEven
         start + int(np.searchsorted(log.event_us[start:end], at))
         for start, end, at in zip(tests.history_start, tests.history_stop, midnight, strict=True)
     ]
-    moved = TestEvents(
-        tests.users,
-        midnight,
-        tests.positions,
-        tests.targets,
-        stop.astype(np.int64),
-        tests.history_start,
-        np.array(ends, np.int64),
-        tests.include_seen,
-    )
+    moved = replace(tests, event_us=midnight, catalogue=stop.astype(np.int64), history_stop=np.array(ends, np.int64))
     return moved, first.astype(np.int64)

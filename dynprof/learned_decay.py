@@ -45,6 +45,8 @@ class LearnedDecay(Decay):
                 f"learned decay: expected {bank.size} finite coefficients >= 0, one a half-life and one of the "
                 f"constant, found {len(c)} from {c.min(initial=0):g} to {c.max(initial=0):g}."
             )
+        if self.offset != "0s" or self.floor != 0:
+            raise ConfigError("learned decay: expected no offset and no floor, since the curve says both, found some.")
         if abs(c.sum() - 1) > 1e-9:
             raise ConfigError(f"learned decay: expected coefficients that sum to 1, found {c.sum():g}.")
         half_life_s = _half_life_s(bank, c)

@@ -16,7 +16,7 @@ from dynprof.learned_decay import LearnedDecay
 from dynprof.readout import solve_readout
 from dynprof.scoring import Metric
 
-__all__ = ["Candidate", "Grid", "Similarity", "coefficients_of", "decay_name"]
+__all__ = ["Grid", "Similarity", "coefficients_of", "decay_name"]
 
 _HALF_LIVES = ("0.05d", "0.1d", "0.25d", "0.5d", "1d", "2d", "4d", "7d", "14d", "30d", "90d", "365d")
 _ITEM_HALF_LIVES = ("1h", "3h", "6h", "1d", "2d", "7d", "30d")
@@ -53,19 +53,6 @@ class Similarity:
     def name(self) -> str:
         """`cosine`, or `cosine_time 2d`."""
         return " ".join(filter(None, (self.metric, self.item_half_life)))
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A point of the grid, event weights apart.
-
-    Attributes:
-        decay: How a profile is read.
-        prior_weight: kappa.
-    """
-
-    decay: Decay
-    prior_weight: float
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,10 @@ def search(
         trials.ask(sums, readings, [best.prior_weight] * len(curves), [best.similarity], best.type_weights)
     won = trials.best()
     best = trials.found[won]
-    against = trials.best(lambda t: t.reading.name == "static" and t.similarity == best.similarity and t is not best)
+    given = prior_weight, dict(type_weights), best.similarity
+    against = trials.best(
+        lambda t: t.reading.name == "static" and (t.prior_weight, t.type_weights, t.similarity) == given
+    )
     order = sorted(range(len(trials.found)), key=lambda i: (-trials.found[i].value, i))
     return Search(
         best,

@@ -27,7 +27,7 @@ from dynprof.evaluation import index_events
 from dynprof.evaluation.bootstrap import MIN_USERS, bootstrap_means, percentile_interval
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import read_bucket
-from dynprof.evaluation.log import EventLog
+from dynprof.evaluation.log import EventLog, EventNames
 from dynprof.evaluation.metrics import metric
 from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events
 from dynprof.evaluation.retrieval import Ranks
@@ -202,64 +202,73 @@ def choices(found: Search, similarities: Sequence[Similarity]) -> dict[str, Trie
     return best
 
 
-def main() -> None:
-    """Tune, then open the test windows."""
+def load(workspace: Workspace) -> tuple[Data, EventNames]:
+    """Log and vectors of the newest encoder."""
+    view = present_corpus(workspace)
+    log, names = index_events([read_bucket(workspace, b, view.segments) for b in range(view.n_buckets)])
+    matrix = open_vectors(workspace, latest_fingerprint(workspace), view).load(names.text_hashes)
+    vectors = ItemVectors(VectorChunk(names.text_hashes, [matrix]), np.arange(len(matrix)))
+    return Data(log, vectors, matrix.shape[1]), names
+
+
+def tune(data: Data, sealed: SealedLog, grid: Grid, args: argparse.Namespace) -> Search:
+    """The search on the validation window, from the sealed log alone."""
+    asks = ask(data, sealed.validation, args.task, args.max_events, args.seed)
+    found = search(
+        sums_of(data, asks, sealed.validation, grid),
+        grid,
+        counter(data, asks),
+        type_weights={},
+        prior_weight=DEFAULT_PRIOR_WEIGHT,
+        learn=(lambda best: learn(data, sealed, best, grid, args)) if args.n_fit else None,
+    )
+    if found is None:
+        raise SystemExit("no event of the validation window can be predicted")
+    for tried in [*found.tried[:10], *(t for t in found.tried if t.reading.name.startswith("learned"))]:
+        shares = np.round(tried.reading.coefficients, 3).tolist()
+        print(
+            f"{tried.value:.4f} {tried.reading.name}, {tried.similarity.name}, kappa {tried.prior_weight} {shares}",
+            flush=True,
+        )
+    return found
+
+
+def parse() -> argparse.Namespace:
+    """The flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", required=True)
     parser.add_argument("--task", choices=["next", "day"], default="next")
     parser.add_argument("--max-events", type=int, default=1_000, help="of each window")
     parser.add_argument("--n-fit", type=int, default=500, help="events that the learned decay is fitted on")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    workspace = Workspace(args.workspace)
-    view, started = present_corpus(workspace), time.perf_counter()
-    log, names = index_events([read_bucket(workspace, b, view.segments) for b in range(view.n_buckets)])
-    corpus = open_vectors(workspace, latest_fingerprint(workspace), view)
-    matrix = corpus.load(names.text_hashes)
-    chunk = VectorChunk(names.text_hashes, [matrix])
-    data = Data(log, ItemVectors(chunk, np.arange(len(matrix))), matrix.shape[1])
-    loaded = time.perf_counter()
-    periods = cut_periods(log, 0.2, 3)
-    sealed = seal(log, names, periods.validation)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Tune, then open the test windows."""
+    args, times = parse(), [time.perf_counter()]
+    data, names = load(Workspace(args.workspace))
+    times.append(time.perf_counter())
+    periods = cut_periods(data.log, 0.2, 3)
+    sealed = seal(data.log, names, periods.validation)
     known = Data(sealed.log, data.vectors, data.dim)
     grid = Grid(item_half_lives=()) if args.task == "day" else Grid()
-    asks = ask(known, sealed.validation, args.task, args.max_events, args.seed)
-    sums = sums_of(known, asks, sealed.validation, grid)
-    summed = time.perf_counter()
-    found = search(
-        sums,
-        grid,
-        counter(known, asks),
-        type_weights={},
-        prior_weight=DEFAULT_PRIOR_WEIGHT,
-        learn=lambda best: learn(known, sealed, best, grid, args),
-    )
-    if found is None:
-        raise SystemExit("no event of the validation window can be predicted")
-    tuned = time.perf_counter()
-    for tried in found.tried[:10]:
-        print(f"{tried.value:.4f} {tried.reading.name} {tried.similarity.name} kappa={tried.prior_weight}")
-    for tried in (t for t in found.tried if t.reading.name.startswith("learned")):
-        print(f"{tried.value:.4f} {tried.reading.name} {np.round(tried.reading.coefficients, 3).tolist()}")
+    found = tune(known, sealed, grid, args)
+    times.append(time.perf_counter())
     chosen = choices(found, grid.similarities())
     rows = judge(known, sealed.validation, "validation", chosen, grid, args)
     for number, window in enumerate(periods.tests.open(found.best.reading.name)):
         rows += judge(data, window, f"test {number + 1}", chosen, grid, args)
-    seconds = {
-        "load": loaded - started,
-        "sums": summed - loaded,
-        "search": tuned - summed,
-        "judge": time.perf_counter() - tuned,
-    }
-    reading = {"name": found.best.reading.name, "similarity": found.best.similarity.name, "value": found.best.value}
+    times.append(time.perf_counter())
+    best = found.best
     answer = {
         "bench": "tuning",
         "task": args.task,
-        "n_events": len(log),
-        "n_tests": len(sums),
+        "n_events": len(data.log),
+        "n_tests": len(found.values),
         "n_points": len(found.tried),
-        "chosen": reading,
-        "seconds": {k: round(v, 1) for k, v in seconds.items()},
+        "chosen": {"name": best.reading.name, "similarity": best.similarity.name, "value": best.value},
+        "seconds": dict(zip(("load", "tune", "judge"), np.round(np.diff(times), 1).tolist(), strict=True)),
         "rows": rows,
         "machine": machine(),
     }

@@ -108,14 +108,14 @@ def test_the_learned_decay_can_be_asked_for_and_can_be_the_choice(world: World, 
 def test_a_learned_decay_has_nothing_to_set(world: World, choice: Choice, parameters: dict[str, Any]) -> None:
     write_choice(world.workspace, choice)
     response = asking(world).client.get("/v1/users/a/profile", params=parameters)
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert "learned" in error_of(response)["message"]
 
 
 @pytest.mark.usefixtures("choice")
 def test_learned_without_a_fitted_curve_says_how_to_get_one(world: World) -> None:
     response = asking(world).client.get("/v1/users/a/profile", params={"kind": "learned"})
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert "jobs.evaluate --tune" in error_of(response)["message"]
 
 

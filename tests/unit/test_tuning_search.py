@@ -59,7 +59,7 @@ def test_the_best_point_wins_and_of_equal_ones_the_simpler() -> None:
     assert found is not None
     assert found.best.reading.decay == Decay("exponential", "1d")
     assert found.best.similarity == Similarity("cosine_time", "1d")
-    assert (found.best.value, found.reference.value) == (1.0, 0.5)
+    assert (found.best.value, found.reference.value) == pytest.approx((1.0, 0.5))
     assert (found.reference.reading.name, found.reference.similarity) == ("static", found.best.similarity)
     even = search(sums_at(5), GRID, worth(lambda *_: 2), type_weights=WEIGHTS, prior_weight=0.1)
     assert even is not None

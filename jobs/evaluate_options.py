@@ -120,11 +120,14 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
     """All flags of `jobs.evaluate`."""
     made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
     made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
-    made.add_argument("--half-life", "--half-lives", default="1d,7d,30d", help="one or several: 1d,7d,30d")
+    made.add_argument("--half-life", "--half-lives", default="1d,7d,30d", help="one or several")
     made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
     made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
     add_flags(made)
     made.set_defaults(metrics="all")
+    made.add_argument(
+        "--quick", action="store_true", help="as jobs.pipeline: one window, plain cosine, no lists"
+    )
     made.add_argument("--windows", type=int, default=3, help="the tested share is cut into so many, equally large")
     made.add_argument("--no-validation", action="store_true", help="leave out the window before the test windows")
     made.add_argument("--similarities", default=",".join(METRICS), help="some of cosine_time, cosine, basic")
@@ -160,8 +163,11 @@ def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> Eva
         seed=args.seed,
         metrics=ALL_METRICS if args.metrics == "all" else _listed(args.metrics),
     )
-    if "windows" not in args:
+    if "windows" not in args:  # the pipeline's
         return options
+    if args.quick:
+        metrics = DEFAULT_METRICS if args.metrics == "all" else options.metrics
+        return replace(options, metrics=metrics, n_draws=args.draws, report=args.report)
     return replace(
         options,
         n_windows=args.windows,

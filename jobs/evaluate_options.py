@@ -47,6 +47,7 @@ class EvaluateOptions:
         baselines: `all`, `none` or names of `jobs.contestants.CONTESTANTS`.
         n_draws: Of the bootstrap.
         report: Its name; None for one that follows from the question.
+        outside: Folder between this and the models of another environment; None for none.
     """
 
     encoder: str | None = None
@@ -69,6 +70,7 @@ class EvaluateOptions:
     baselines: str = _QUICK
     n_draws: int = N_DRAWS
     report: str | None = None
+    outside: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.metrics:
@@ -125,9 +127,7 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
     add_flags(made)
     made.set_defaults(metrics="all")
-    made.add_argument(
-        "--quick", action="store_true", help="as jobs.pipeline: one window, plain cosine, no lists"
-    )
+    made.add_argument("--quick", action="store_true", help="as jobs.pipeline: one window, plain cosine, no lists")
     made.add_argument("--windows", type=int, default=3, help="the tested share is cut into so many, equally large")
     made.add_argument("--no-validation", action="store_true", help="leave out the window before the test windows")
     made.add_argument("--similarities", default=",".join(METRICS), help="some of cosine_time, cosine, basic")
@@ -145,6 +145,7 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
         "--tune", action="store_true", help="choose on the validation window, write choice.json, and test the choice"
     )
     made.add_argument("--baselines", default="all", help="all, none, or names")
+    made.add_argument("--outside", metavar="DIR", help="exchange with SASRec and HSTU, which need `make rectools`")
     made.add_argument("--draws", type=int, default=N_DRAWS, help="of the bootstrap")
     made.add_argument("--report", help="name of the report (default: follows from the question)")
 
@@ -180,6 +181,7 @@ def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> Eva
         baselines=args.baselines,
         n_draws=args.draws,
         report=args.report,
+        outside=args.outside,
     )
 
 

@@ -63,8 +63,9 @@ def tune_workspace(
 
 def with_choice(options: EvaluateOptions, choice: Choice) -> tuple[EvaluateOptions, tuple[Weighing, ...]]:
     """The options under which a choice is tested, and the profiles that it adds to those of the options."""
-    similarities = (*options.similarities, *({choice.metric} - set(options.similarities)))
-    item_half_lives = options.item_half_lives
+    similarities, item_half_lives = options.similarities, options.item_half_lives
+    if choice.metric not in similarities:
+        similarities = (*similarities, choice.metric)
     if choice.item_half_life is not None and choice.item_half_life not in item_half_lives:
         item_half_lives = (*item_half_lives, choice.item_half_life)
     there = {Decay("static"), *(d for h in options.half_lives for d in parse_decays(options.decays, h))}

@@ -108,10 +108,10 @@ class Duels:
             n_similarities: s.
         """
         queries = ask(directions, targets)
-        n, m = queries.scores.shape
+        n, m = queries.cosines.shape
         tests = np.repeat(np.arange(first, first + n), m)
         profiles = queries.profiles.reshape(n * m, -1)
-        return cls(profiles, tests, queries.scores.reshape(-1), np.ones((n * m, n_similarities), np.bool_))
+        return cls(profiles, tests, queries.cosines.reshape(-1), np.ones((n * m, n_similarities), np.bool_))
 
     def still_open(self, counted: Ranks, limit: int) -> tuple[Duels, IntArray]:
         """The rows that are not decided by counts so far, with their numbers."""
@@ -181,8 +181,8 @@ def _count_block(duels: Duels, asked: Asked, rows: IntArray, block: _Block, coun
     slack = np.float32((len(columns) + 16) * 2.0**-24 + _OWN_ROUNDING)
     tests = np.unique(duels.tests[rows])
     barred = np.zeros((len(tests), len(block.items)), np.bool_)
-    for place, test in enumerate(tests.tolist()):
-        barred[place, asked.barred(test, block.items)] = True
+    for number, test in enumerate(tests.tolist()):
+        barred[number, asked.barred(test, block.items)] = True
     factors = [_factors(asked, tests, block, h) for h in asked.item_half_lives_s]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         tile = rows[start : start + _ROWS_AT_ONCE]

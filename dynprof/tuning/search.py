@@ -147,20 +147,17 @@ def search(
         curves = learn(best)
         readings = [_reading_of(curve) for curve in curves]
         trials.ask(sums, readings, [best.prior_weight] * len(curves), [best.similarity], best.type_weights)
+    return _summed_up(trials, prior_weight, dict(type_weights))
+
+
+def _summed_up(trials: _Trials, prior_weight: float, type_weights: dict[str, float]) -> Search:
+    """The winner, and static under its similarity with kappa and weights as they were given."""
     won = trials.best()
-    best = trials.found[won]
-    given = prior_weight, dict(type_weights), best.similarity
-    against = trials.best(
-        lambda t: t.reading.name == "static" and (t.prior_weight, t.type_weights, t.similarity) == given
-    )
+    given = "static", prior_weight, type_weights, trials.found[won].similarity
+    against = trials.best(lambda t: (t.reading.name, t.prior_weight, t.type_weights, t.similarity) == given)
     order = sorted(range(len(trials.found)), key=lambda i: (-trials.found[i].value, i))
-    return Search(
-        best,
-        trials.found[against],
-        [trials.found[i] for i in order],
-        trials.rows[won],
-        trials.rows[against],
-    )
+    tried = [trials.found[i] for i in order]
+    return Search(trials.found[won], trials.found[against], tried, trials.rows[won], trials.rows[against])
 
 
 def _reading_of(curve: LearnedCurve) -> Reading:

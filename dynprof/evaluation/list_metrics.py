@@ -65,9 +65,11 @@ def calibration(lists: Lists, past: npt.NDArray[np.int64], languages: npt.NDArra
 
     Source: Steck 2018, with a symmetric divergence.
     """
+    if not past.shape[1]:
+        return np.full(len(lists), np.nan)
     spoken = np.where(lists >= 0, languages[np.maximum(lists, 0)], UNKNOWN)
     listed = np.stack([(spoken == language).sum(axis=1) for language in range(past.shape[1])], axis=1)
-    known = (listed.sum(axis=1) > 0) & (past.sum(axis=1) > 0) if past.shape[1] else np.zeros(len(lists), np.bool_)
+    known = (listed.sum(axis=1) > 0) & (past.sum(axis=1) > 0)
     one, other = (counts[known] / counts[known].sum(axis=1, keepdims=True) for counts in (listed, past))
     out = np.full(len(lists), np.nan)
     middle = (one + other) / 2

@@ -97,6 +97,7 @@ def test_calibration_is_0_for_the_users_own_mixture_and_1_for_another_language()
     found = calibration(listed, past, languages)
     assert found[:3].tolist() == pytest.approx([0, 0, 1]) and np.isnan(found[3])
     assert np.isnan(calibration(listed, np.zeros_like(past), languages)).all()
+    assert np.isnan(calibration(listed, np.zeros((4, 0), int), np.full(5, -1, np.int16))).all()
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=10), st.lists(st.integers(0, 9), min_size=4, max_size=4))

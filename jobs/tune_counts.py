@@ -41,8 +41,7 @@ class TuningCounts:
 
     def __init__(self, corpus: CorpusVectors, sealed: SealedLog) -> None:
         self._corpus, self._sealed = corpus, sealed
-        self._texts = [ray.put(t) for t in split_texts(corpus, sealed.names.text_hashes)]
-        self._first_us = ray.put(sealed.log.first_us)
+        self._texts = [ray.put(t) for t in split_texts(corpus, sealed.names.text_hashes, sealed.log.first_us)]
         self._shared = {"workspace_uri": corpus.workspace.uri, "texts": self._texts}
 
     def mean_before(self, window: Window) -> npt.NDArray[np.float32]:
@@ -95,7 +94,6 @@ class TuningCounts:
             **self._shared,
             "duels": [ray.put(duels)],
             "asked": [ray.put(asked)],
-            "first_us": [self._first_us],
             "limit": LIMIT,
         }
         return map(ranks_of, _run(duel_part, parts, arguments))

@@ -13,14 +13,11 @@ import ray
 
 from dynprof.bank import Bank
 from dynprof.embedded import CorpusVectors
-from dynprof.embeddings import EMBEDDINGS, open_shard, shard_name
-from dynprof.evaluation.item_vectors import find_vectors
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.retrieval import Ranks
-from dynprof.evaluation.shard_counts import ShardTexts
+from dynprof.evaluation.shard_counts import ShardTexts, shard_vectors
 from dynprof.tuning.bank_sums import BankSums, sum_bucket
 from dynprof.tuning.duel import Asked, Duels, count_duels
-from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
 
 __all__ = ["SumOrder", "duel_part", "ranks_of", "sum_tests_part", "sums_from"]
@@ -78,20 +75,13 @@ def sums_from(table: pa.Table) -> BankSums:
     return BankSums(sums.reshape(len(order), -1, priors.shape[1]), priors, targets)
 
 
-def duel_part(
-    batch: Batch, *, workspace_uri: str, texts: Refs, duels: Refs, asked: Refs, first_us: Refs, limit: int
-) -> pa.Table:
+def duel_part(batch: Batch, *, workspace_uri: str, texts: Refs, duels: Refs, asked: Refs, limit: int) -> pa.Table:
     """The counts over a shard, a row a profile."""
     mine: ShardTexts = ray.get(texts[int(batch["part"][0])])
     open_duels: Duels = ray.get(duels[0])
     of_tests: Asked = ray.get(asked[0])
-    workspace = Workspace(workspace_uri)
-    reader = open_shard(workspace, mine.folder, mine.shard)
-    chunk = VectorChunk.of([reader.get_batch(b) for b in range(reader.num_record_batches)])
-    where = workspace.path(EMBEDDINGS, mine.folder, shard_name(mine.shard))
-    vectors = find_vectors(chunk, mine.hashes, where=where)
-    appeared_us = ray.get(first_us[0])[mine.items]
-    counts = count_duels(open_duels, of_tests, mine.items, vectors, appeared_us, limit=limit)
+    vectors = shard_vectors(Workspace(workspace_uri), mine)
+    counts = count_duels(open_duels, of_tests, mine.items, vectors, mine.first_us, limit=limit)
     return pa.table({"above": _lists(counts.above), "tied": _lists(counts.tied)})
 
 

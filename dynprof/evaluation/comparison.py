@@ -86,7 +86,9 @@ def _means(values: FloatArray) -> FloatArray:
     """(m,) mean of what is no NaN; NaN where nothing is."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
-    return np.divide(np.where(known, values, 0.0).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0)
+    out = np.full(len(count), np.nan)
+    np.divide(np.where(known, values, 0.0).sum(axis=0), count, out=out, where=count > 0)
+    return out
 
 
 def _effect(differences: FloatArray, users: npt.NDArray[np.integer]) -> FloatArray:

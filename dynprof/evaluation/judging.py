@@ -88,7 +88,8 @@ def judge_candidates(
     if not lists:
         return Judged.counted(counts)
     kept = [top.finish(candidates) for top in lists]
-    scores, items = (np.stack([k[i] for k in kept], axis=1).reshape(n, -1, list_size) for i in (0, 1))
+    scores = np.stack([found for found, _ in kept], axis=1).reshape(n, -1, list_size)
+    items = np.stack([found for _, found in kept], axis=1).reshape(n, -1, list_size)
     return Judged(counts, scores, items)
 
 

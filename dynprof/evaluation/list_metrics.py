@@ -43,7 +43,9 @@ def diversity(vectors: npt.NDArray[np.float16], listed: npt.NDArray[np.bool_]) -
     together, alone = own.sum(axis=1), np.square(own).sum(axis=(1, 2))
     pairs = listed.sum(axis=1) * (listed.sum(axis=1) - 1)
     products = np.square(together).sum(axis=1) - alone
-    return np.divide(pairs - products, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    out = np.full(len(pairs), np.nan)
+    np.divide(pairs - products, pairs, out=out, where=pairs > 0)
+    return out
 
 
 def past_languages(
@@ -102,4 +104,6 @@ def _mean_of_listed(lists: Lists, values: FloatArray) -> FloatArray:
     listed = lists >= 0
     count = listed.sum(axis=1)
     total = np.where(listed, values, 0.0).sum(axis=1)
-    return np.divide(total, count, out=np.full(len(lists), np.nan), where=count > 0)
+    out = np.full(len(lists), np.nan)
+    np.divide(total, count, out=out, where=count > 0)
+    return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +98,7 @@ class TestEvents:
     def take(self, rows: npt.NDArray[np.integer] | slice) -> TestEvents:
         """Some of the rows."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "include_seen"}
-        taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        taken: dict[str, Any] = {name: None if array is None else array[rows] for name, array in arrays.items()}
         return TestEvents(**taken, include_seen=self.include_seen)
 
     def within(self, log: EventLog, start: int) -> TestEvents:

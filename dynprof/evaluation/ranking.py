@@ -101,7 +101,7 @@ def settle_ranks(
     ranks = Ranks(found.counts.above, np.where(quiet, n_others, found.counts.tied - 1))
     lists = found.items.copy()
     size = lists.shape[2]
-    for row in np.flatnonzero(quiet.any(axis=1)) if size else ():
+    for row in np.flatnonzero(quiet.any(axis=1)).tolist() if size else ():
         excluded = tests.excluded(log, row)
         excluded = excluded[excluded != tests.targets[row]]
         first = np.arange(min(tests.catalogue[row], size + len(excluded)), dtype=np.int32)

@@ -72,7 +72,7 @@ class Queries:
     @property
     def n_columns(self) -> int:
         """Number of columns of ranks."""
-        return self.profiles.shape[1] * len(self.clocks)
+        return int(self.profiles.shape[1]) * len(self.clocks)
 
     @property
     def silent(self) -> npt.NDArray[np.bool_]:

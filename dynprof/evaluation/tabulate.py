@@ -49,7 +49,7 @@ def tabulate(
         A table of `RESULTS`; no rows of windows without test events.
     """
     parsed = [parse_metric(name) for name in metrics]
-    tables = []
+    tables: list[pa.Table] = []
     for outcome in [*outcomes, *([whole] if whole and all(whole is not o for o in outcomes) else [])]:
         if not len(outcome):
             continue

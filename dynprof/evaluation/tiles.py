@@ -95,8 +95,8 @@ def cut_tiles(queries: Queries, catalogue: IntArray, candidates: Candidates, see
             for test, stop in enumerate(np.searchsorted(numbers, partial)):
                 by_test[test, :, stop:] = -np.inf
             if seen is not None and len(seen.keys):
-                test, item = seen.cells(tests, begin, begin + len(block))
-                by_test[test, :, item] = -np.inf
+                struck, item = seen.cells(tests, begin, begin + len(block))
+                by_test[struck, :, item] = -np.inf
             yield Tile(tests, rows, begin, mine, block, candidates.first_us[begin : begin + len(block)])
 
 

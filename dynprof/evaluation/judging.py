@@ -83,7 +83,8 @@ def judge_candidates(
         for top in lists:
             top.add(tile, candidates)
     n = len(queries)
-    above, tied = (np.stack([getattr(c.counts, s) for c in counters], axis=2).reshape(n, -1) for s in ("above", "tied"))
+    shape = n, queries.n_columns  # named: there may be no test
+    above, tied = (np.stack([getattr(c.counts, s) for c in counters], axis=2).reshape(shape) for s in ("above", "tied"))
     counts = Ranks(above, tied)
     if not lists:
         return Judged.counted(counts)

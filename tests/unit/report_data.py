@@ -14,12 +14,21 @@ from dynprof.evaluation.results import RESULTS, WHOLE
 
 HALF_LIVES_S = (3_600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0)
 WINDOWS = ("validation", "test 1", "test 2", "test 3", "test")
-SLICES = {"activity": ("0", "1-9", "10-99", "100+"), "drift": ("low", "middle", "high"), "item age": ("under an hour", "older")}
+SLICES = {
+    "activity": ("0", "1-9", "10-99", "100+"),
+    "drift": ("low", "middle", "high"),
+    "item age": ("under an hour", "older"),
+}
 LEARNED = {"half_lives_s": [3_600.0, 86_400.0, 2_592_000.0], "coefficients": [0.5, 0.3, 0.1, 0.1]}
 DOCUMENT: dict[str, Any] = {
     "parameters": {"corpus_id": "c0ffee", "fingerprint": "beef", "leave_one_out": False, "windows": 3},
     "windows": {
-        name: {"window_start": "2017-01-01T00:00:00Z", "window_stop": "2017-02-01T00:00:00Z", "n_window": 9_000, "n_tested": 500}
+        name: {
+            "window_start": "2017-01-01T00:00:00Z",
+            "window_stop": "2017-02-01T00:00:00Z",
+            "n_window": 9_000,
+            "n_tested": 500,
+        }
         for name in WINDOWS
     },
     "notes": ["In brackets: 95 % bootstrap intervals over users.", "A note with <b>markup</b> & 'quotes'."],

@@ -30,7 +30,6 @@ from benchmarks.rounds import in_turn
 from dynprof.evaluation import (
     AUTO,
     EventLog,
-    EventNames,
     choose_tests,
     count_candidates,
     draw_keys,
@@ -42,13 +41,14 @@ from dynprof.evaluation import (
 )
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.retrieval import ask
-from dynprof.evaluation.shard_counts import split_texts
+from dynprof.keys import text_shards
 from dynprof.vector_chunk import VectorChunk
 
 _YEAR_US = 365 * 86_400_000_000
 _EVENTS_A_BUCKET = 156_250
 _TEXTS_A_SHARD = 8_192
 _TILE = (512, 512)
+_BYTES_A_TEXT = 16 + 4 + 8  # hash, number, first time: what the tasks of the shards are sent
 
 
 def buckets(n_events: int, n_users: int, repeated: float) -> Iterator[pa.Table]:
@@ -104,13 +104,13 @@ def run_driver(n_events: int, n_users: int) -> dict[str, Any]:
     rank_baselines(log, tests)
     note("baselines")
     n_shards = 1 << int(np.ceil(np.log2(max(1.0, log.n_items / _TEXTS_A_SHARD))))
-    n_hash_bytes = _size_of_shards(names, n_shards)
-    note("texts by shard, one at a time")
+    shards = text_shards(names.text_hashes, n_shards)
+    note("texts by shard")
     return {
         "events": len(log),
         "texts": log.n_items,
         "tests": len(tests),
-        "for_object_store_mib": round(n_hash_bytes / 2**20),
+        "for_object_store_mib": round(len(shards) * _BYTES_A_TEXT / 2**20),
         "steps": steps,
     }
 
@@ -119,10 +119,6 @@ def _choose(log: EventLog) -> Any:
     eligible = eligible_events(log, last_window(log, 0.2))
     keys = draw_keys(pa.array([f"event-{i}" for i in eligible.tolist()]), 0)
     return choose_tests(log, eligible, keys, max_events=sample_size(AUTO, log.n_items))
-
-
-def _size_of_shards(names: EventNames, n_shards: int) -> int:
-    return sum(texts.items.nbytes + texts.hashes.nbytes for texts in split_texts(names.text_hashes, n_shards))
 
 
 def run_counting(n_tests: int, n_decays: int, dim: int, n_items: int, rounds: int) -> dict[str, Any]:

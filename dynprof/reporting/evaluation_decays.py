@@ -23,13 +23,21 @@ def decays_section(results: Results) -> Section:
         return Section("decays", "Dynamic against static", [Prose("No decayed profile was tested.")])
     lead = best(rows, results.decided)
     alike = [r for r in rows if (r.encoder, r.reading) == (lead.encoder, lead.reading)]
-    blocks: list[Block] = [_against_static(alike, results)]
+    blocks: list[Block] = [_against_static(_as_compared(rows, alike, results), results)]
     if len({r.half_life_s for r in alike}) > 1:
         blocks.append(half_life_panels(alike, _static_of(lead, results), heading(results.metric), _of(lead)))
     for what, title in (("reading", "similarity"), ("encoder", "encoder")):
         if compared := _varied(what, title, lead, rows, results):
             blocks.append(compared)
     return Section("decays", "Dynamic against static", blocks)
+
+
+def _as_compared(rows: Sequence[Row], alike: Sequence[Row], results: Results) -> Sequence[Row]:
+    """Those that differ from the reference in the decay alone, where there are such: else its similarity counts too."""
+    reference = next((r for r in results.rows(slice_value=WHOLE) if r.method == rows[0].reference), None)
+    if reference is None:
+        return alike
+    return [r for r in rows if (r.encoder, r.reading) == (reference.encoder, reference.reading)] or alike
 
 
 def _of(row: Row) -> str:

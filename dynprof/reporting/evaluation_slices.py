@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dynprof.reporting.blocks import Block, Prose, Section
 from dynprof.reporting.chart import Axis, Dots, Matrix, Points
-from dynprof.reporting.results import Results, Row, heading
+from dynprof.reporting.results import Results, Row, best, heading
 
 __all__ = ["slices_section"]
 
@@ -19,11 +19,20 @@ def slices_section(results: Results, always: Sequence[str] = ()) -> Section:
     if not results.slices or not cast:
         return Section("slices", "Slices", [Prose("No slices were measured.")])
     blocks: list[Block] = []
-    decays = [r for r in results.cast(always) if r.is_decay]
-    if decays:
-        blocks.append(_differences(decays[0].method, results))
+    compared = _compared(results)
+    if compared:
+        blocks.append(_differences(compared, results))
     blocks += [_matrix(name, cast, results) for name in results.slices]
     return Section("slices", "Slices", blocks)
+
+
+def _compared(results: Results) -> str | None:
+    """The best decayed profile that is ranked as its reference is, so that the decay alone makes the difference."""
+    rows = results.rows(slice_value=WHOLE)
+    decays = [r for r in rows if r.is_decay and r.value is not None]
+    readings = {r.method: (r.encoder, r.reading) for r in rows}
+    alike = [r for r in decays if r.reference and readings.get(r.reference) == (r.encoder, r.reading)]
+    return best(alike or decays, results.decided).method if decays else None
 
 
 def _differences(method: str, results: Results) -> Dots:

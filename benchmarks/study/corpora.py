@@ -1,4 +1,4 @@
-"""A workspace of real posts in memory: the log as numbers, a vector a text, languages, and what the posts' file says."""
+"""A workspace of real posts in memory: the log as numbers, a vector a text, languages, account categories."""
 
 from __future__ import annotations
 

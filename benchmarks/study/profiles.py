@@ -42,7 +42,7 @@ def asked_of(decays: Sequence[Decay]) -> Iterator[Asked]:
 
 
 def unit_profiles(posts: Posts, asked: TestEvents, decays: Sequence[Decay]) -> npt.NDArray[np.float32]:
-    """(n, len(decays) + 3, dim) profiles of norm 1 (or 0): the decays, then the means of the last 1, 5 and 20 events."""
+    """(n, len(decays) + 3, dim) profiles of norm 1 (or 0): the decays', then the means of the last 1, 5, 20 events."""
     dim = posts.vectors.take(slice(0, 1)).shape[1]
     prior = np.zeros((len(asked), dim), np.float32)
     decayed = profiles_before(posts.log, posts.vectors, asked, decays, prior=prior, prior_weight=0.0)

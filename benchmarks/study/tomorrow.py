@@ -2,8 +2,8 @@
 
 A test is one text that a user posted on a day, that nobody had posted before that day, and that is the user's first
 event with it. Candidates are all texts that are new on that day, less the user's other ones. Everything strictly before
-midnight (UTC) is known. So the question is whose interests a post fits; that accounts copy each other within minutes, which makes
-"newest first" unbeatable at the next repost, is of no use here.
+midnight (UTC) is known. So the question is whose interests a post fits; that accounts copy each other within minutes,
+which makes "newest first" unbeatable at the next repost, is of no use here.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dynprof.evaluation.results import WHOLE
 from dynprof.reporting.blocks import Block, Prose, Section
 from dynprof.reporting.chart import Axis, Dots, Matrix, Points
 from dynprof.reporting.results import Results, Row, best, heading

@@ -95,11 +95,12 @@ def whole_table() -> pa.Table:
     """Everything that an evaluation can have."""
     rows = []
     for told, value in methods():
-        for number, window in enumerate(WINDOWS):
-            rows.append(bounded(value * (1 - 0.02 * number), 0.02, window=window, **told))
+        rows += [bounded(value * (1 - 0.02 * n), 0.02, window=window, **told) for n, window in enumerate(WINDOWS)]
         for name, values in SLICES.items():
-            for number, slice_value in enumerate(values):
-                rows.append(bounded(value * (0.5 + 0.25 * number), 0.02, slice=name, slice_value=slice_value, **told))
-        for metric in ("coverage@10", "gini@10", "novelty@10", "intra_list_diversity@10", "hit_rate@10"):
-            rows.append(row(metric=metric, value=value * 2, **told))
+            rows += [
+                bounded(value * (0.5 + 0.25 * number), 0.02, slice=name, slice_value=slice_value, **told)
+                for number, slice_value in enumerate(values)
+            ]
+        others = ("coverage@10", "gini@10", "novelty@10", "diversity@10", "hit_rate@10")
+        rows += [row(metric=metric, value=value * 2, **told) for metric in others]
     return table_of(rows)

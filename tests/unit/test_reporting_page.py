@@ -1,4 +1,4 @@
-"""A page is one file that asks nobody for anything, shows texts as they are, and tells the same in words and numbers."""
+"""A page is one file that asks nobody for anything, shows texts as they are, and tells all in words and numbers too."""
 
 from __future__ import annotations
 

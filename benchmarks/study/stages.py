@@ -7,18 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.study.category import predict, profiles_of_users
-from benchmarks.study.corpora import Posts
+from benchmarks.study.corpora import Posts, ask_at
 from benchmarks.study.measures import summarise, table_of
-from benchmarks.study.profiles import Asked, asked_of, grid
-from benchmarks.study.tomorrow import DAY_US, choose, rank, spans
+from benchmarks.study.profiles import Asked, asked_of, grid, unit_profiles
+from benchmarks.study.tomorrow import Tests, choose, rank, spans
+from dynprof.decay import Decay
 from dynprof.evaluation.metrics import metric
 from dynprof.workspace import Workspace
+
+Array = npt.NDArray[Any]
 
 __all__ = ["HALF_LIVES", "Stage", "category_table", "run_stage", "tomorrow_table"]
 
@@ -63,7 +68,7 @@ def tomorrow_table(workspace: str, n_tests: int, encoder: str) -> pa.Table:
     decays = grid(HALF_LIVES)
     methods = [*asked_of(decays), Asked("same language", "language"), Asked("random", "random")]
     families = {"same language": "counts", "random": "counts"}
-    values: dict[str, list[np.ndarray]] = {}
+    values: dict[str, list[Array]] = {}
     kept = []
     for window, span in spans(posts).items():
         tests = choose(posts, window, span, n_tests)
@@ -100,18 +105,14 @@ def tomorrow_table(workspace: str, n_tests: int, encoder: str) -> pa.Table:
     return table_of(rows)
 
 
-def _with_chance(above: np.ndarray, tied: np.ndarray, n_candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _with_chance(above: Array, tied: Array, n_candidates: Array) -> tuple[Array, Array]:
     """A last column in which all candidates tie."""
     zeros = np.zeros((len(above), 1), np.int64)
     return np.hstack([above, zeros]), np.hstack([tied, n_candidates[:, None] - 1])
 
 
-def _traits(posts: Posts, kept: list) -> dict[tuple[str, str], np.ndarray]:
+def _traits(posts: Posts, kept: list[Tests]) -> dict[tuple[str, str], Array]:
     """Rows of each slice: language of the post, number of events before, thirds of 1 - cosine of 7 d and 365 d."""
-    from benchmarks.study.corpora import ask_at
-    from benchmarks.study.profiles import unit_profiles
-    from dynprof.decay import Decay
-
     users = np.concatenate([t.users for t in kept])
     days = np.concatenate([t.day_us for t in kept])
     items = np.concatenate([t.items for t in kept])
@@ -153,6 +154,3 @@ def category_table(workspace: str, posts_file: str, encoder: str) -> pa.Table:
             values, users, methods, metric="accuracy", window="test", families={"majority": "counts"}, encoder=encoder
         )
     )
-
-
-_ = DAY_US

@@ -33,8 +33,9 @@ def asked_section(document: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [Warned(LEAKY)] if is_leaky(document) else []
     blocks.append(
         Prose(
-            "Each test event is predicted from what happened strictly before it, among all items that "
-            "appeared strictly before it. Nothing is sampled from the candidates; ties count as their expected value in random order."
+            "Each test event is predicted from what happened strictly before it, among all items that appeared "
+            "strictly before it. Nothing is sampled from the candidates; ties count as their expected value in "
+            "random order."
         )
     )
     windows = _windows(document)

@@ -1,7 +1,7 @@
 """The study: `python -m benchmarks.study --reposts DIR --posts DIR --work DIR` measures what is missing, then writes.
 
-The workspaces are those of `jobs.pipeline --encoder minilm` on `ira_retweets` and `ira_posts`. They get reports;
-nothing else in them changes. A stage that stands in `--work` is not run again; `--stages` runs some, `--write-only` none.
+The workspaces are those of `jobs.pipeline --encoder minilm` on `ira_retweets` and `ira_posts`. They get reports and no
+other change. A stage that stands in `--work` is not run again; `--stages` runs some, `--write-only` none.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ __all__ = ["CANNOT_TELL", "FAILS", "HOLDS", "Verdict", "judge", "picked", "windo
 HOLDS, FAILS, CANNOT_TELL = "holds", "does not hold", "cannot tell"
 RULE = (
     "A claim that one profile beats another *holds* where the 95 % interval of the paired difference lies above zero "
-    "over all test windows and in at least two of three; it *does not hold* where the upper end of that interval "
-    "is below 1 % of the reference; else the data *cannot tell*. Where two numbers of different references are compared, "
+    "over all test windows and in at least two of three. It *does not hold* where the upper end of that interval is "
+    "below 1 % of the reference. Else the data *cannot tell*. Where two numbers of different references are compared, "
     "their intervals must be apart, which asks for more than a paired difference would."
 )
 

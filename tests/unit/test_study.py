@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_nothing_at_or_after_midnight_changes_a_profile(posts: Posts) -> None:
 
 def test_windows_follow_each_other_and_begin_at_midnight(posts: Posts) -> None:
     found = list(spans(posts).values())
-    assert all(a[1] == b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(found))
     assert all(start % DAY_US == 0 for start, _ in found)
 
 

@@ -28,6 +28,7 @@ def save_page(workspace: Workspace, name: str, page: Page) -> list[str]:
         WorkspaceError: A file cannot be written.
     """
     written = [f"{REPORTS}/{name}.html"]
+    _remove_old(workspace, name, {chart.name for chart in page.charts})
     for chart in page.charts:
         contents = {"png": draw(chart), "csv": render_csv(chart_table(chart)).encode()}
         for suffix, content in contents.items():
@@ -38,3 +39,12 @@ def save_page(workspace: Workspace, name: str, page: Page) -> list[str]:
     with workspace.create(REPORTS, f"{name}.html") as sink:
         sink.write(render_page(page).encode())
     return written
+
+
+def _remove_old(workspace: Workspace, name: str, kept: set[str]) -> None:
+    """Plots of an earlier page of that name that this one does not have."""
+    for file in workspace.files(REPORTS, name, suffix=".png"):
+        stem = file.removesuffix(".png")
+        if stem not in kept:
+            for suffix in ("png", "csv"):
+                workspace.remove(REPORTS, name, f"{stem}.{suffix}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -24,6 +25,8 @@ __all__ = ["draw"]
 _DOTS_PER_INCH = 160
 _WIDTH, _PANEL_WIDTH, _PANEL_HEIGHT = 8.0, 3.6, 2.8
 """Inches."""
+_NAME_WIDTH, _TITLE_WIDTH = 32, 90
+"""Characters a line."""
 
 _STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a dollar in a name is a dollar
@@ -48,6 +51,8 @@ def draw(chart: Drawn) -> bytes:
     with mpl.rc_context(cast(Any, _STYLE)), warnings.catch_warnings():
         # A character that the font lacks is drawn as a box; the table has it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        # Names so long that nothing is left for the plot: it is drawn crowded.
+        warnings.filterwarnings("ignore", message="constrained_layout not applied", category=UserWarning)
         made = _drawn(chart)
         FigureCanvasAgg(made)
         made.savefig(target, format="png", metadata={"Software": None})
@@ -59,21 +64,21 @@ def _drawn(chart: Drawn) -> Figure:
         made = Figure(figsize=(_WIDTH, _height(chart)), dpi=_DOTS_PER_INCH, layout="constrained")
         axes = made.subplots()
         _one(axes, chart)
-        axes.set_title(chart.title, fontsize=11)
+        axes.set_title(_broken(chart.title, _TITLE_WIDTH), fontsize=11)
         return made
     columns = min(3, max(1, len(chart.charts)))
     n_rows = max(1, -(-len(chart.charts) // columns))
     tallest = max((_height(c) * 0.72 for c in chart.charts if not isinstance(c, Curves)), default=_PANEL_HEIGHT)
     size = (_PANEL_WIDTH * columns, max(tallest, _PANEL_HEIGHT) * n_rows + 0.4)
     made = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
-    made.suptitle(chart.title, fontsize=12, x=0.01, ha="left")
+    made.suptitle(_broken(chart.title, _TITLE_WIDTH), fontsize=12, x=0.01, ha="left")
     grid = made.subplots(n_rows, columns, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= len(chart.charts):
             axes.remove()
             continue
         _one(axes, chart.charts[place])
-        axes.set_title(chart.charts[place].title, fontsize=10)
+        axes.set_title(_broken(chart.charts[place].title), fontsize=10)
     return made
 
 
@@ -85,12 +90,21 @@ def _height(chart: Chart) -> float:
 
 
 def _one(axes: Axes, chart: Chart) -> None:
-    if isinstance(chart, Curves):
+    if isinstance(chart, Matrix) and not (chart.rows and chart.columns):
+        axes.set_axis_off()
+        axes.text(0, 0.5, "nothing to show")
+    elif isinstance(chart, Curves):
         _curves(axes, chart)
     elif isinstance(chart, Dots):
         _dots(axes, chart)
     else:
         _matrix(axes, chart)
+
+
+def _broken(text: str, width: int = _NAME_WIDTH) -> str:
+    """A long text on up to three lines, then cut; the table has all of it."""
+    lines = wrap(text, width) or [""]
+    return "\n".join([*lines[:2], lines[2] + " …"] if len(lines) > 3 else lines)
 
 
 def _colour(number: int | None) -> str:
@@ -103,11 +117,11 @@ def _numbers(values: Sequence[float | None]) -> Any:
 
 def _set_axis(axes: Axes, which: str, axis: Axis) -> None:
     side = getattr(axes, f"{which}axis")
-    getattr(axes, f"set_{which}label")(axis.title)
+    getattr(axes, f"set_{which}label")(_broken(axis.title))
     if axis.log:
         getattr(axes, f"set_{which}scale")("log")
     if axis.ticks:
-        side.set_ticks([w for w, _ in axis.ticks], [t for _, t in axis.ticks])
+        side.set_ticks([w for w, _ in axis.ticks], [_broken(t) for _, t in axis.ticks])
         side.set_minor_locator(NullLocator())
         side.set_minor_formatter(NullFormatter())
     if axis.limits:
@@ -118,7 +132,7 @@ def _curves(axes: Axes, chart: Curves) -> None:
     _set_axis(axes, "x", chart.x)
     axes.grid(axis="y")
     for level, dash in zip(chart.levels, ("--", ":", "-.") * len(chart.levels), strict=False):
-        axes.axhline(level.value, color=LIGHT.text, lw=1.1, ls=dash, label=level.name)
+        axes.axhline(level.value, color=LIGHT.text, lw=1.1, ls=dash, label=_broken(level.name))
         if level.low is not None and level.high is not None:
             axes.axhspan(level.low, level.high, color=LIGHT.muted, alpha=0.15, lw=0)
     for curve in sorted(chart.curves, key=lambda c: c.colour is not None):
@@ -141,7 +155,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
         lengths = [y - _numbers(curve.low), _numbers(curve.high) - y]
         axes.errorbar(curve.x, y, yerr=np.maximum(lengths, 0), fmt="none", ecolor=colour)
     sign = marker(curve.colour).matplotlib if curve.marked else ""
-    axes.plot(curve.x, y, color=colour, lw=2, ls="-" if curve.joined else "", marker=sign, ms=5, label=curve.name)
+    axes.plot(
+        curve.x, y, color=colour, lw=2, ls="-" if curve.joined else "", marker=sign, ms=5, label=_broken(curve.name)
+    )
 
 
 def _dots(axes: Axes, chart: Dots) -> None:
@@ -151,7 +167,7 @@ def _dots(axes: Axes, chart: Dots) -> None:
         axes.axvline(0, color=LIGHT.text, lw=1, ls=":")
     for number, points in enumerate(chart.points):
         _points(axes, points, chart.shift(number))
-    axes.set_yticks(range(len(chart.labels)), list(chart.labels))
+    axes.set_yticks(range(len(chart.labels)), [_broken(label) for label in chart.labels])
     axes.set_ylim(len(chart.labels) - 0.4, -0.6)
     if len(chart.points) > 1:
         axes.legend(
@@ -165,7 +181,7 @@ def _points(axes: Axes, points: Points, shift: float) -> None:
     if points.low:
         lengths = [x - _numbers(points.low), _numbers(points.high) - x]
         axes.errorbar(x, y, xerr=np.maximum(lengths, 0), fmt="none", ecolor=colour, elinewidth=1.6)
-    axes.plot(x, y, ls="", marker=marker(points.colour).matplotlib, color=colour, ms=6, label=points.name)
+    axes.plot(x, y, ls="", marker=marker(points.colour).matplotlib, color=colour, ms=6, label=_broken(points.name))
 
 
 def _matrix(axes: Axes, chart: Matrix) -> None:
@@ -181,8 +197,8 @@ def _matrix(axes: Axes, chart: Matrix) -> None:
         aspect="auto",
         alpha=0.55,
     )
-    axes.set_xticks(range(len(chart.columns)), list(chart.columns))
-    axes.set_yticks(range(len(chart.rows)), list(chart.rows))
+    axes.set_xticks(range(len(chart.columns)), [_broken(c) for c in chart.columns])
+    axes.set_yticks(range(len(chart.rows)), [_broken(r) for r in chart.rows])
     axes.xaxis.tick_top()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

@@ -210,6 +210,14 @@ def test_a_page_is_saved_with_its_plots_and_comes_last(tmp_path: Path) -> None:
     assert all((tmp_path / file).stat().st_size for file in written)
 
 
+def test_a_plot_that_a_later_page_lacks_goes_and_what_is_no_plot_stays(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    save_page(workspace, "study", Page("t", "l", [Section("s", "S", [curves(), dots()])]))
+    (tmp_path / "reports/study/results.csv").write_text("kept")
+    save_page(workspace, "study", Page("t", "l", [Section("s", "S", [dots()])]))
+    assert workspace.files("reports", "study") == ["d.csv", "d.png", "results.csv"]
+
+
 def linear(colour: str) -> np.ndarray:
     c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynprof.baselines import BASELINES, FAMILIES
 from dynprof.errors import ConfigError
 from dynprof.evaluation import COUNTS
 from dynprof.evaluation.contestant import Factory
@@ -28,7 +29,10 @@ class Entrant:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-CONTESTANTS: dict[str, Entrant] = {name: Entrant(factory, "counts") for name, factory in COUNTS.items()}
+CONTESTANTS: dict[str, Entrant] = {
+    **{name: Entrant(factory, "counts") for name, factory in COUNTS.items()},
+    **{name: Entrant(factory, FAMILIES[name]) for name, factory in BASELINES.items()},
+}
 """In the order of the table."""
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from jobs.contestants import Entrant, choose_contestants
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
 from jobs.evaluate_windows import Contest
+from jobs.outside_models import OutsideModels
 
 __all__ = ["EvaluateOptions", "add_flags", "evaluate", "options_from", "summary_of"]
 
@@ -107,7 +109,8 @@ def _judge(
         with ray_session():
             metrics, encoder = [parse_metric(m) for m in options.metrics], str(vectors.manifest["encoder"])
             arena = Arena(vectors, question, material)
-            contest = Contest(arena, question, material, metrics, rivals, encoder, remarks)
+            outside = OutsideModels(Path(options.outside)) if options.outside else None
+            contest = Contest(arena, question, material, metrics, rivals, encoder, outside, remarks)
             outcomes = [contest.judge(plan) for plan in tested]
     results = RESULTS.empty_table()
     if ours := [o for o in outcomes if o.name != VALIDATION]:
@@ -186,6 +189,7 @@ def _parameters(
         "validation": options.validation,
         "n_draws": options.n_draws,
         "contestants": {name: dict(rival.settings) for name, rival in rivals.items()},
+        "outside": OutsideModels(Path(options.outside)).answers() if options.outside else None,
         "corpus_id": corpus_id,
         "choice": choice,
     }

@@ -47,6 +47,7 @@ class EvaluateOptions:
         baselines: `all`, `none` or names of `jobs.contestants.CONTESTANTS`.
         n_draws: Of the bootstrap.
         report: Its name; None for one that follows from the question.
+        outside: Folder between this and the models of another environment; None for none.
     """
 
     encoder: str | None = None
@@ -69,6 +70,7 @@ class EvaluateOptions:
     baselines: str = _QUICK
     n_draws: int = N_DRAWS
     report: str | None = None
+    outside: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.metrics:
@@ -103,7 +105,7 @@ def add_flags(made: argparse.ArgumentParser) -> None:
         "--max-events",
         type=lambda text: int(text) if text.lstrip("-").isdigit() else text,
         default=AUTO,
-        help="largest sample of test events of a window; 0: all; auto: 2000, fewer (at least 500) beyond five million "
+        help="largest sample of test events of a window; 0: all; auto: 2000, fewer (at least 500) beyond 2.5 million "
         "texts",
     )
     made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
@@ -120,11 +122,12 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
     """All flags of `jobs.evaluate`."""
     made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
     made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
-    made.add_argument("--half-life", "--half-lives", default="1d,7d,30d", help="one or several: 1d,7d,30d")
+    made.add_argument("--half-life", "--half-lives", default="1d,7d,30d", help="one or several")
     made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
     made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
     add_flags(made)
     made.set_defaults(metrics="all")
+    made.add_argument("--quick", action="store_true", help="as jobs.pipeline: one window, plain cosine, no lists")
     made.add_argument("--windows", type=int, default=3, help="the tested share is cut into so many, equally large")
     made.add_argument("--no-validation", action="store_true", help="leave out the window before the test windows")
     made.add_argument("--similarities", default=",".join(METRICS), help="some of cosine_time, cosine, basic")
@@ -139,6 +142,7 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
         "--leave-one-out", action="store_true", help="test each user's last event; LEAKY, as papers do it"
     )
     made.add_argument("--baselines", default="all", help="all, none, or names")
+    made.add_argument("--outside", metavar="DIR", help="exchange with SASRec and HSTU, which need `make rectools`")
     made.add_argument("--draws", type=int, default=N_DRAWS, help="of the bootstrap")
     made.add_argument("--report", help="name of the report (default: follows from the question)")
 
@@ -157,8 +161,11 @@ def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> Eva
         seed=args.seed,
         metrics=ALL_METRICS if args.metrics == "all" else _listed(args.metrics),
     )
-    if "windows" not in args:
+    if "windows" not in args:  # the pipeline's
         return options
+    if args.quick:
+        metrics = DEFAULT_METRICS if args.metrics == "all" else options.metrics
+        return replace(options, metrics=metrics, n_draws=args.draws, report=args.report)
     return replace(
         options,
         n_windows=args.windows,
@@ -171,6 +178,7 @@ def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> Eva
         baselines=args.baselines,
         n_draws=args.draws,
         report=args.report,
+        outside=args.outside,
     )
 
 

@@ -21,6 +21,7 @@ from dynprof.evaluation.slices import traits_of
 from jobs.command import deliberate
 from jobs.contestants import Entrant
 from jobs.evaluate_ranking import Arena
+from jobs.outside_models import OutsideModels
 
 __all__ = ["Contest"]
 
@@ -38,6 +39,7 @@ class Contest:
         metrics: What is measured.
         entrants: Beside the profiles, by name.
         encoder: Name of the vectors' encoder.
+        outside: Models of another environment; None for none.
         remarks: What could not be had, and why; grows with the windows.
     """
 
@@ -47,6 +49,7 @@ class Contest:
     metrics: Sequence[MetricName]
     entrants: Mapping[str, Entrant]
     encoder: str
+    outside: OutsideModels | None = None
     remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,7 +65,7 @@ class Contest:
         question = self.question
         mine = profile_methods(question.decays, question.similarities, question.item_half_lives_s, encoder=self.encoder)
         methods, parts = [p.method for p in mine], [profiles.columns([p.column for p in mine])]
-        for name, entrant in self.entrants.items():
+        for name, entrant in self._entrants(plan).items():
             placed = self._place(name, entrant, plan)
             if placed is not None:
                 methods.append(Method(name, entrant.family))
@@ -80,6 +83,13 @@ class Contest:
             int(tests.catalogue.max(initial=0)),
             traits_of(plan.log, tests, drift, self._languages) if self._languages and question.with_drift else None,
         )
+
+    def _entrants(self, plan: Plan) -> dict[str, Entrant]:
+        if self.outside is None:
+            return dict(self.entrants)
+        answered, advice = self.outside.entrants(plan)
+        self.remarks += advice
+        return {**self.entrants, **answered}
 
     def _place(self, name: str, entrant: Entrant, plan: Plan) -> Placed | None:
         """None, and a remark, where the method cannot be had."""

@@ -36,7 +36,10 @@ class Counter:
         limits = self._targets[tile.rows, None] if self._clock is None else self._timed_limits(tile, self._clock)
         slack = self._queries.slack
         sure = tile.cosines > (limits + slack).astype(np.float32)
-        possible = tile.cosines >= (limits - slack).astype(np.float32)
+        least = (limits - slack).astype(np.float32)
+        if self._clock is not None:
+            least[least < -1] = -2  # what is opposite to the profile scores alike, and may round below -1
+        possible = tile.cosines >= least
         # Eight flags are one word, which numpy counts and finds faster than single ones.
         self._above[tile.rows] += np.bitwise_count(sure.view(np.uint64)).sum(axis=1, dtype=np.int64)
         np.not_equal(sure, possible, out=possible)

@@ -62,7 +62,8 @@ def render_csv(table: Table) -> str:
     """The table at full precision; a column that has an interval becomes three, `x`, `x low`, `x high`."""
     wide = [any(isinstance(row[i], Interval) for row in table.rows) for i in range(len(table.headings))]
     target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
+    # Quoted texts: a lone carriage return would else end a row.
+    writer = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(
         [h for name, is_wide in zip(table.headings, wide, strict=True) for h in _spread(name, is_wide=is_wide)]
     )

@@ -49,7 +49,9 @@ def test_a_clear_difference_has_an_interval_above_zero_and_no_difference_one_aro
     generator = np.random.default_rng(0)
     users = generator.integers(0, 40, 300)
     base = generator.random(300)
-    values = np.column_stack([base, base + 0.2 + generator.normal(0, 0.1, 300), base + generator.normal(0, 0.1, 300)])
+    noise = generator.normal(0, 0.1, (300, 2))
+    noise -= noise.mean(axis=0)
+    values = np.column_stack([base, base + 0.2 + noise[:, 0], base + noise[:, 1]])
     found = compared(values, users, [NONE, 0, 0])
     assert found.difference_low[1] > 0 and found.p_holm[1] < 0.05 and found.effect[1] > 1
     assert found.difference_low[2] < 0 < found.difference_high[2] and found.p[2] > 0.05

@@ -31,8 +31,8 @@ N_USERS, N_DAYS, DIM = 6, 30, 8
 def posts() -> Posts:
     """Six users, one new text a day each; half way everybody turns to the next one's topic."""
     users = np.repeat(np.arange(N_USERS), N_DAYS).astype(np.int32)
-    day = np.tile(np.arange(N_DAYS), N_USERS)
-    event_us = day * DAY_US + 3_600_000_000 * (1 + users)
+    day = np.tile(np.arange(N_DAYS, dtype=np.int64), N_USERS)
+    event_us = day * DAY_US + 3_600_000_000 * (1 + users.astype(np.int64))
     topics = (users + (day >= N_DAYS // 2)) % N_USERS
     order = np.argsort(event_us, kind="stable")
     items = np.empty(len(users), np.int32)

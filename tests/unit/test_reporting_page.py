@@ -171,13 +171,13 @@ def test_what_plotly_is_given_is_json_of_its_schema_without_markup(chart: Curves
     assert made["height"] > 0
 
 
-@pytest.mark.parametrize(
-    "chart", [curves(text=NASTY), dots(text=NASTY), matrix(), Panels("p", "t", "s", [curves(), dots()]), *EMPTY]
-)
-def test_every_plot_is_a_png_too_the_same_bytes_again(chart: Drawn) -> None:
-    png = draw(chart)
-    assert png.startswith(b"\x89PNG")
-    assert png == draw(chart)
+@pytest.mark.parametrize("chart", [dots(text=NASTY), Panels("p", "t", "s", [curves(), matrix(text=NASTY)]), *EMPTY])
+def test_every_plot_is_a_png_too(chart: Drawn) -> None:
+    assert draw(chart).startswith(b"\x89PNG")
+
+
+def test_the_same_plot_is_the_same_bytes() -> None:
+    assert draw(curves()) == draw(curves())
 
 
 def test_a_csv_has_every_number_and_nothing_of_the_context() -> None:

@@ -21,7 +21,7 @@ from dynprof.evaluation import EventLog, EventNames
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.reporting.results import Results
 from dynprof.vector_chunk import VectorChunk
-from tests.unit.report_data import bounded, whole_table
+from tests.unit.report_data import bounded
 from tests.unit.report_data import table_of as results_of
 
 N_USERS, N_DAYS, DIM = 6, 30, 8
@@ -112,9 +112,16 @@ def test_a_loss_does_not_hold() -> None:
 
 def test_the_page_has_a_verdict_for_what_was_measured_and_names_what_was_not(tmp_path: Path) -> None:
     page = tmp_path / "study.md"
-    missing = write_study({"next-repost": whole_table()}, page, ["How."])
+    told = {"similarity": "cosine", "encoder": "minilm"}
+    rows = [row(method="static", kind="static", value=0.1, low=0.09, high=0.11, **told)]
+    rows += [
+        bounded(value, 0.1, method=f"gaussian {name}", kind="gaussian", half_life_s=half_life_s, **told)
+        for name, half_life_s, value in (("1d", 86_400.0, 0.2), ("7d", 604_800.0, 0.15))
+    ]
+    missing = write_study({"next-repost": results_of(rows)}, page, ["How."])
     text = page.read_text()
     assert "tomorrow" in missing
     assert "Not measured yet" in text
     assert "| dynamic beats static" in text
+    assert "+0.1000 [+0.0900, +0.1100]" in text
     assert (tmp_path / "study" / "next-repost-half-life.png").exists()

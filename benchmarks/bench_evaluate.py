@@ -35,12 +35,15 @@ from dynprof.evaluation import (
     draw_keys,
     eligible_events,
     index_events,
+    judge_candidates,
     last_window,
     rank_baselines,
     sample_size,
 )
+from dynprof.evaluation.contestant import LIST_SIZE
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.retrieval import ask
+from dynprof.evaluation.tiles import Candidates
 from dynprof.keys import text_shards
 from dynprof.vector_chunk import VectorChunk
 
@@ -144,7 +147,10 @@ def run_counting(n_tests: int, n_decays: int, dim: int, n_items: int, rounds: in
     def count() -> None:
         count_candidates(queries, catalogue, np.arange(n_items), of)
 
-    seconds = in_turn({"product": product, "count": count}, rounds)
+    def lists() -> None:
+        judge_candidates(queries, catalogue, Candidates.timeless(np.arange(n_items), of), list_size=LIST_SIZE)
+
+    seconds = in_turn({"product": product, "count": count, "count and lists": lists}, rounds)
     n_scores = len(flat) * n_items
     ratios = [p / c for p, c in zip(seconds["product"], seconds["count"], strict=True)]
     return {

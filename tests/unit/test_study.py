@@ -21,7 +21,7 @@ from dynprof.evaluation import EventLog, EventNames
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.reporting.results import Results
 from dynprof.vector_chunk import VectorChunk
-from tests.unit.report_data import bounded
+from tests.unit.report_data import bounded, row
 from tests.unit.report_data import table_of as results_of
 
 N_USERS, N_DAYS, DIM = 6, 30, 8

@@ -34,11 +34,13 @@ MODELS = {"SASRec": SASRecModel, "HSTU": HSTUModel}
 PACKAGES = ("rectools", "torch", "pytorch-lightning", "numpy", "pandas")
 
 
-class BestWeights(Callback):
+class BestWeights(Callback):  # type: ignore[misc]
     """Keeps the weights of the epoch with the least loss on the held-out events, and stops when it no longer falls."""
 
     def __init__(self, patience: int) -> None:
-        self.patience, self.losses, self.best, self.weights = patience, [], float("inf"), {}
+        self.patience, self.best = patience, float("inf")
+        self.losses: list[float] = []
+        self.weights: dict[str, torch.Tensor] = {}
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """After each epoch."""
@@ -76,13 +78,14 @@ def pieces(sequences: pd.DataFrame, longest: int) -> pd.DataFrame:
     both = pd.concat([frame, shared]).sort_values(["owner", "piece", Columns.Datetime], kind="stable")
     both["newest"] = both["piece"] == 0
     both[Columns.User] = both.groupby(["owner", "piece"], sort=False).ngroup()
-    return both.reset_index(drop=True)
+    cut: pd.DataFrame = both.reset_index(drop=True)
+    return cut
 
 
 def held_out(newest: set[int], interactions: pd.DataFrame) -> np.ndarray:
     """Mask of the last event of each user's newest piece: the loss on them says when to stop."""
     last = ~interactions.duplicated(Columns.User, keep="last")
-    return (last & interactions[Columns.User].isin(newest)).to_numpy()
+    return np.asarray(last & interactions[Columns.User].isin(newest))
 
 
 def train(sequences: pd.DataFrame, args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:

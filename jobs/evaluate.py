@@ -37,6 +37,7 @@ from jobs.command import Stopwatch, parser, ray_session, run, start_logging
 from jobs.contestants import Entrant, choose_contestants
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
+from jobs.evaluate_tuning import tune_workspace, with_choice
 from jobs.evaluate_windows import Contest
 from jobs.outside_models import OutsideModels
 
@@ -225,12 +226,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     start_logging(args.log_level)
     options = options_from(args, encoder=args.encoder)
     watch = Stopwatch()
+    workspace, chosen = Workspace(args.workspace), None
+    weighings: tuple[Weighing, ...] = ()
+    if args.tune:
+        with watch.stage("tune"):
+            chosen = tune_workspace(workspace, options)
+    if chosen is not None:
+        options, weighings = with_choice(options, chosen)
     with watch.stage("evaluate"):
-        document = evaluate(Workspace(args.workspace), options)
+        choice = None if chosen is None else chosen.to_json()
+        document = evaluate(workspace, options, weighings=weighings, choice=choice)
     told = {"job": "evaluate", **summary_of(document), "workspace": args.workspace}
     if args.report:
         with watch.stage("page"):
-            told["page"] = write_evaluation(Workspace(args.workspace), args.report)[0]
+            told["page"] = write_evaluation(workspace, args.report)[0]
     return {**told, "seconds": watch.seconds}
 
 

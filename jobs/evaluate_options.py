@@ -141,6 +141,9 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--leave-one-out", action="store_true", help="test each user's last event; LEAKY, as papers do it"
     )
+    made.add_argument(
+        "--tune", action="store_true", help="choose on the validation window, write choice.json, and test the choice"
+    )
     made.add_argument("--baselines", default="all", help="all, none, or names")
     made.add_argument("--outside", metavar="DIR", help="exchange with SASRec and HSTU, which need `make rectools`")
     made.add_argument("--draws", type=int, default=N_DRAWS, help="of the bootstrap")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
@@ -48,7 +50,8 @@ class Ease(FromPast):
         self._place[self.kept] = np.arange(len(self.kept))
         had = had[:, self.kept].tocsr()
         by_users = had.shape[0] < had.shape[1]
-        self._had, self._by_item = (had, had.T.tocsr()) if by_users else (None, None)
+        self._had: Any = had if by_users else None
+        self._by_item: Any = had.T.tocsr() if by_users else None
         side = had if by_users else had.T.tocsr()
         self._inverse = _inverse((side @ side.T).toarray(), l2)
         self._rest = self._one_less_diagonal() if by_users else np.diagonal(self._inverse).copy()

@@ -68,7 +68,7 @@ def past_matrix(
 
 
 def latest_of_each(log: EventLog, tests: TestEvents, row: int, most: int) -> npt.NDArray[np.int64]:
-    """Positions of the user's latest positive event with each of the `most` items met last before a test, newest first."""
+    """Positions of the user's latest positive event with each of the `most` items met last, newest first."""
     positions = np.arange(tests.history_start[row], tests.history_stop[row])
     positions = positions[log.weights[positions] > 0][::-1]
     first = np.unique(log.items[positions], return_index=True)[1]

@@ -36,7 +36,8 @@ def test_a_sequence_model_learns_what_comes_next(name: str, tmp_path: Path) -> N
     assert len(tests) == 40
     write_questions(tmp_path, log.before(28 * DAY_US), log, tests, longest=20)
     command = [PYTHON, REPO / "extras" / "rectools_models.py", "--exchange", tmp_path, "--model", name]
-    small = "--longest 10 --factors 32 --negatives 8 --batch 16 --epochs 15 --learning-rate 0.01".split()
+    flags = {"longest": 10, "factors": 32, "negatives": 8, "batch": 16, "epochs": 15, "learning-rate": 0.01}
+    small = [text for flag, value in flags.items() for text in (f"--{flag}", str(value))]
     done = subprocess.run([*command, *small], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     scores = OutsideModel(name, tmp_path).watch(log).scores(tests)

@@ -24,7 +24,7 @@ def answered(folder: Path, one: World, known: list[int], without: int) -> tuple[
     (folder / "HSTU").mkdir()
     kept = np.arange(len(one.tests)) != without
     for name, ids, matrix in (
-        ("item", np.array(known), items),
+        ("item", np.array(known, np.int64), items),
         ("question", one.tests.positions[kept], tests[kept]),
     ):
         lists = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), 4)

@@ -9,11 +9,12 @@ from dynprof.duration import format_duration
 from dynprof.evaluation.results import WHOLE
 from dynprof.reporting.blocks import Block, Prose, Section
 from dynprof.reporting.chart import Axis, Curve, Curves, Dots, Level, Panels, Points
-from dynprof.reporting.results import Results, Row, best, heading
+from dynprof.reporting.results import LEARNED, Results, Row, best, heading
 
 __all__ = ["decays_section", "half_life_panels"]
 
 _KINDS = tuple(k for k in PROFILE_KINDS if k != "static")
+_COMPARED = (*_KINDS, LEARNED)
 
 
 def decays_section(results: Results) -> Section:
@@ -24,8 +25,9 @@ def decays_section(results: Results) -> Section:
     lead = best(rows, results.decided)
     alike = [r for r in rows if (r.encoder, r.reading) == (lead.encoder, lead.reading)]
     blocks: list[Block] = [_against_static(_as_compared(rows, alike, results), results)]
-    if len({r.half_life_s for r in alike}) > 1:
-        blocks.append(half_life_panels(alike, _static_of(lead, results), heading(results.metric), _of(lead)))
+    six = [r for r in alike if r.kind in _KINDS]
+    if len({r.half_life_s for r in six}) > 1:
+        blocks.append(half_life_panels(six, _static_of(lead, results), heading(results.metric), _of(lead)))
     for what, title in (("reading", "similarity"), ("encoder", "encoder")):
         if compared := _varied(what, title, lead, rows, results):
             blocks.append(compared)
@@ -56,7 +58,7 @@ def _static_of(lead: Row, results: Results) -> Row | None:
 def _against_static(alike: Sequence[Row], results: Results) -> Dots:
     """For each kind its half-life that the validation window chose, less the reference on the same events."""
     chosen = [
-        best([r for r in alike if r.kind == k], results.decided) for k in _KINDS if any(r.kind == k for r in alike)
+        best([r for r in alike if r.kind == k], results.decided) for k in _COMPARED if any(r.kind == k for r in alike)
     ]
     chosen.sort(key=lambda r: -(r.difference if r.difference is not None else float("-inf")))
     points = Points(
@@ -135,7 +137,7 @@ def _varied(what: str, title: str, lead: Row, rows: Sequence[Row], results: Resu
     half_lives = {
         k: best([r for r in rows if r.kind == k], results.decided).half_life_s for k in {r.kind for r in rows}
     }
-    labels = [k for k in PROFILE_KINDS if any(r.kind == k for r in pool)]
+    labels = [k for k in (*PROFILE_KINDS, LEARNED) if any(r.kind == k for r in pool)]
 
     def found(option: str) -> list[Row | None]:
         chosen = [r for r in pool if getattr(r, what) == option and r.half_life_s == half_lives.get(r.kind)]

@@ -16,7 +16,7 @@ from dynprof.evaluation.results import WHOLE
 __all__ = ["PROFILES", "TEST", "VALIDATION", "Results", "Row", "best", "heading"]
 
 TEST, VALIDATION = "test", "validation"
-PROFILES = "profiles"
+PROFILES, LEARNED = "profiles", "learned"
 _HEADINGS = {"hit_rate": "hit rate", "ndcg": "NDCG", "mrr": "MRR", "gini": "Gini"}
 _PREFERRED = ("ndcg@10", "ndcg@5", "ndcg@50", "mrr", "mrr@10", "hit_rate@10")
 
@@ -52,7 +52,7 @@ class Row:
     @property
     def is_decay(self) -> bool:
         """A profile whose events weigh by their age."""
-        return self.kind in PROFILE_KINDS and self.kind != "static"
+        return self.kind in (*PROFILE_KINDS, LEARNED) and self.kind != "static"
 
     @property
     def reading(self) -> str:

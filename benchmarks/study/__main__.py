@@ -54,15 +54,16 @@ def _flags() -> argparse.Namespace:
     made.add_argument("--stages", help=f"some of {','.join(TABLES)}; default: all")
     made.add_argument("--write-only", action="store_true", help="measure nothing")
     made.add_argument("--max-events", type=int, default=2_000, help="tests of a window of jobs.evaluate")
+    made.add_argument("--baselines", default="all", help="of jobs.evaluate")
     made.add_argument("--tomorrow-tests", type=int, default=1_000, help="tests of a window of 'tomorrow'")
     return made.parse_args()
 
 
 def _stages(args: argparse.Namespace) -> dict[str, Callable[[], pa.Table]]:
     found: dict[str, Callable[[], pa.Table]] = {
-        "next-repost": lambda: _evaluated(args.reposts, "study-next-repost", "minilm", args.max_events, "all"),
+        "next-repost": lambda: _evaluated(args.reposts, "study-next-repost", "minilm", args.max_events, args.baselines),
         "tomorrow": lambda: tomorrow_table(args.posts, args.tomorrow_tests, "minilm"),
-        "next-text": lambda: _evaluated(args.posts, "study-next-text", "minilm", args.max_events, "all"),
+        "next-text": lambda: _evaluated(args.posts, "study-next-text", "minilm", args.max_events, args.baselines),
         "category-reposts": lambda: category_table(args.reposts, args.reposts_file, "minilm"),
         "category-posts": lambda: category_table(args.posts, args.posts_file, "minilm"),
     }
@@ -73,7 +74,7 @@ def _stages(args: argparse.Namespace) -> dict[str, Callable[[], pa.Table]]:
 
 def _evaluated(workspace: str, name: str, encoder: str, max_events: int, baselines: str) -> pa.Table:
     """What `jobs.evaluate` says: three windows, slices, all similarities with baselines, cosine alone without."""
-    similarities = "cosine_time,cosine,basic" if baselines == "all" else "cosine"
+    similarities = "cosine" if baselines == "none" else "cosine_time,cosine,basic"
     flags = ["--workspace", workspace, "--encoder", encoder, "--half-life", ",".join(HALF_LIVES), "--report", name]
     flags += ["--max-events", str(max_events), "--similarities", similarities, "--baselines", baselines]
     evaluate.main(flags)

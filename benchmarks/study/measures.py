@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.study.profiles import Asked
-from dynprof.evaluation.bootstrap import MIN_USERS, bootstrap_means
+from dynprof.evaluation.bootstrap import MIN_USERS, bootstrap_means, two_sided_p
+from dynprof.evaluation.holm import holm
 from dynprof.evaluation.results import RESULTS, WHOLE
 
 __all__ = ["DRAWS", "summarise", "table_of"]
 
-DRAWS = 2_000
+DRAWS = 10_000
 STATIC = "static"
 Values = npt.NDArray[np.float64]
 
@@ -49,6 +50,9 @@ def summarise(
     control = names.index(STATIC)
     means = values.mean(axis=0)
     drawn = bootstrap_means(values, users, n_replicates=DRAWS) if len(np.unique(users)) >= MIN_USERS else None
+    others = [i for i in range(len(names)) if i != control]
+    p = None if drawn is None else two_sided_p(drawn[:, others] - drawn[:, [control]])
+    corrected = None if p is None else holm(p)
     rows = []
     for i, method in enumerate(methods):
         row: dict[str, Any] = dict.fromkeys(RESULTS.names)
@@ -65,6 +69,8 @@ def summarise(
             row["low"], row["high"] = _interval(drawn[:, i])
             if i != control:
                 row["difference_low"], row["difference_high"] = _interval(drawn[:, i] - drawn[:, control])
+        if i != control and p is not None and corrected is not None:
+            row |= {"p": float(p[others.index(i)]), "p_holm": float(corrected[others.index(i)])}
         rows.append(row)
     return rows
 

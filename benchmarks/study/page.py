@@ -184,6 +184,9 @@ def _of_category(name: str, results: Results) -> Iterator[Verdict]:
     if decays:
         top = max(decays, key=lambda r: r.value or 0)
         verdict, said = judge(results, top.method)
+        if verdict == HOLDS and (top.p_holm is None or top.p_holm >= 0.05):
+            verdict = CANNOT_TELL  # the best of many, chosen on the numbers that judge it
+        said += f", p {show_cell(top.p_holm, '.3f')} after Holm"
         claim = "the category: the best dynamic profile (chosen on these numbers) beats the static one"
         yield Verdict(claim, TABLES[name], said, verdict)
 

@@ -24,7 +24,10 @@ def decays_section(results: Results) -> Section:
         return Section("decays", "Dynamic against static", [Prose("No decayed profile was tested.")])
     lead = best(rows, results.decided)
     alike = [r for r in rows if (r.encoder, r.reading) == (lead.encoder, lead.reading)]
-    blocks: list[Block] = [_against_static(_as_compared(rows, alike, results), results)]
+    compared_alike = _as_compared(rows, alike, results)
+    blocks: list[Block] = [_against_static(compared_alike, results)]
+    if len({r.half_life_s for r in compared_alike if r.kind in _KINDS}) > 1:
+        blocks.append(_difference_panels([r for r in compared_alike if r.kind in _KINDS], heading(results.metric)))
     six = [r for r in alike if r.kind in _KINDS]
     if len({r.half_life_s for r in six}) > 1:
         blocks.append(half_life_panels(six, _static_of(lead, results), heading(results.metric), _of(lead)))
@@ -102,6 +105,35 @@ def half_life_panels(rows: Sequence[Row], static: Row | None, metric: str, of: s
         curves = [*others, _curve(kind, mine, number)]
         charts.append(Curves(f"half-life-{number}", kind.replace("_", " "), "", x, y, curves, levels))
     return Panels("half-life", f"{metric} over the half-life", _sensitivity(by_kind, of, static), charts)
+
+
+def _difference_panels(rows: Sequence[Row], metric: str) -> Panels:
+    """Sensitivity of what the decay is worth: paired, so the bands are free of how users differ among themselves."""
+    by_kind = {k: sorted((r for r in rows if r.kind == k), key=lambda r: r.half_life_s or 0.0) for k in _KINDS}
+    lengths = sorted({r.half_life_s for r in rows if r.half_life_s})
+    x = Axis("half-life", log=True, ticks=[(h, format_duration(h)) for h in lengths])
+    ends = [v for r in rows for v in (r.difference, r.difference_low, r.difference_high, 0.0) if v is not None]
+    room = 0.05 * (max(ends) - min(ends)) or 0.01
+    y = Axis(f"difference of {metric}", form="+.4f", limits=(min(ends) - room, max(ends) + room))
+    charts = []
+    for number, (kind, mine) in enumerate((k, found) for k, found in by_kind.items() if found):
+        bounded = any(r.difference_low is not None for r in mine)
+        curve = Curve(
+            kind.replace("_", " "),
+            [r.half_life_s or 0.0 for r in mine],
+            [r.difference for r in mine],
+            [r.difference_low for r in mine] if bounded else [],
+            [r.difference_high for r in mine] if bounded else [],
+            number,
+        )
+        charts.append(
+            Curves(f"worth-{number}", kind.replace("_", " "), "", x, y, [curve], [Level("no difference", 0.0)])
+        )
+    above = [r for r in rows if r.difference_low is not None and r.difference_low > 0]
+    below = [r for r in rows if r.difference_high is not None and r.difference_high < 0]
+    said = f"Of {len(rows)} decays {len(above)} have a paired interval above zero, {len(below)} below. The dashed line is zero."
+    title = f"{metric} less {rows[0].reference or 'static'}, over the half-life"
+    return Panels("half-life-difference", title, f"{said} Bands are not corrected for how many there are.", charts)
 
 
 def _curve(kind: str, rows: Sequence[Row], colour: int | None) -> Curve:

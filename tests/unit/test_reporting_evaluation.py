@@ -33,8 +33,9 @@ def test_the_lead_names_the_best_method_and_the_best_decay() -> None:
 
 def test_every_plot_of_a_whole_evaluation_is_there() -> None:
     assert set(charts(TABLE)) == {
-        "methods-plot", "dynamic-static", "half-life", "by-similarity", "by-encoder", "windows-plot",
-        "slices-difference", "slice-activity", "slice-drift", "slice-item-age", "beyond-plot", "learned-decay",
+        "methods-plot", "dynamic-static", "half-life", "half-life-difference", "by-similarity", "by-encoder",
+        "windows-plot", "slices-difference", "slice-activity", "slice-drift", "slice-item-age", "beyond-plot",
+        "learned-decay",
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -68,7 +69,7 @@ def _stages(args: argparse.Namespace) -> dict[str, Callable[[], pa.Table]]:
         "category-posts": lambda: category_table(args.posts, args.posts_file, "minilm"),
     }
     for stage, encoder in ENCODERS.items():
-        found[stage] = lambda e=encoder: _evaluated(args.reposts, f"study-{e}", e, args.max_events, "none")
+        found[stage] = partial(_evaluated, args.reposts, f"study-{encoder}", encoder, args.max_events, "none")
     return found
 
 

@@ -200,9 +200,8 @@ def _section(name: str, results: Results, page: Path) -> Iterator[str]:
     yield ""
     yield from aligned([["method", first, "less static", "Holm p"], *([*_line(r)] for r in rows[:_MOST_ROWS])])
     for section in (decays_section, methods_section, windows_section, slices_section):
-        for chart in section(results).blocks:
-            if hasattr(chart, "summary"):
-                yield from _plot(f"{name}-{chart.name}", chart, page)
+        for chart in section(results).charts:
+            yield from _plot(f"{name}-{chart.name}", chart, page)
 
 
 def _line(row: Row) -> Iterator[str]:

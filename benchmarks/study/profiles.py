@@ -48,7 +48,7 @@ def unit_profiles(posts: Posts, asked: TestEvents, decays: Sequence[Decay]) -> n
     decayed = profiles_before(posts.log, posts.vectors, asked, decays, prior=prior, prior_weight=0.0)
     both = np.concatenate([decayed, last_means(posts, asked)], axis=1)
     norms = np.linalg.norm(both, axis=2, keepdims=True)
-    return np.divide(both, norms, out=np.zeros_like(both), where=norms > 0)
+    return np.asarray(np.divide(both, norms, out=np.zeros_like(both), where=norms > 0), np.float32)
 
 
 def last_means(posts: Posts, asked: TestEvents) -> npt.NDArray[np.float32]:

@@ -76,8 +76,8 @@ def tomorrow_table(workspace: str, n_tests: int, encoder: str) -> pa.Table:
         above, tied = _with_chance(above, tied, n_candidates)
         found = {name: metric(name)(above, tied) for name in _METRICS}
         found["auc"] = 1 - (above + tied / 2) / np.maximum(n_candidates - 1, 1)[:, None]
-        for name, each in found.items():
-            values.setdefault(name, []).append(each)
+        for name, mine in found.items():
+            values.setdefault(name, []).append(mine)
         kept.append(tests)
         print(
             f"window={window} tests={len(tests.users)} users={len(np.unique(tests.users))}", file=sys.stderr, flush=True

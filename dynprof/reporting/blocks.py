@@ -55,6 +55,11 @@ class Section:
     title: str
     blocks: Sequence[Block]
 
+    @property
+    def charts(self) -> list[Drawn]:
+        """Its plots, in order."""
+        return [b for b in self.blocks if isinstance(b, Curves | Dots | Matrix | Panels)]
+
 
 @dataclass(frozen=True)
 class Page:
@@ -86,4 +91,4 @@ class Page:
     @property
     def charts(self) -> list[Drawn]:
         """Every plot, in order."""
-        return [b for s in self.sections for b in s.blocks if isinstance(b, Curves | Dots | Matrix | Panels)]
+        return [c for s in self.sections for c in s.charts]

@@ -8,7 +8,7 @@ from dynprof.decay import PROFILE_KINDS
 from dynprof.duration import format_duration
 from dynprof.evaluation.results import WHOLE
 from dynprof.reporting.blocks import Block, Prose, Section
-from dynprof.reporting.chart import Axis, Curve, Curves, Dots, Level, Panels, Points
+from dynprof.reporting.chart import Axis, Chart, Curve, Curves, Dots, Level, Panels, Points
 from dynprof.reporting.results import LEARNED, Results, Row, best, heading
 
 __all__ = ["decays_section", "half_life_panels"]
@@ -90,7 +90,9 @@ def half_life_panels(rows: Sequence[Row], static: Row | None, metric: str, of: s
         metric: For axes.
         of: Which profiles they are.
     """
-    by_kind = {k: sorted((r for r in rows if r.kind == k), key=lambda r: r.half_life_s or 0.0) for k in _KINDS}
+    by_kind: dict[str, list[Row]] = {
+        k: sorted((r for r in rows if r.kind == k), key=lambda r: r.half_life_s or 0.0) for k in _KINDS
+    }
     by_kind = {k: found for k, found in by_kind.items() if found}
     lengths = sorted({r.half_life_s for r in rows if r.half_life_s})
     x = Axis("half-life", log=True, ticks=[(h, format_duration(h)) for h in lengths])
@@ -99,7 +101,7 @@ def half_life_panels(rows: Sequence[Row], static: Row | None, metric: str, of: s
     levels = (
         [] if static is None or static.value is None else [Level(static.method, static.value, static.low, static.high)]
     )
-    charts = []
+    charts: list[Chart] = []
     for number, (kind, mine) in enumerate(by_kind.items()):
         others = [_curve(k, found, None) for k, found in by_kind.items() if k != kind]
         curves = [*others, _curve(kind, mine, number)]
@@ -109,13 +111,15 @@ def half_life_panels(rows: Sequence[Row], static: Row | None, metric: str, of: s
 
 def _difference_panels(rows: Sequence[Row], metric: str) -> Panels:
     """Sensitivity of what the decay is worth: paired, so the bands are free of how users differ among themselves."""
-    by_kind = {k: sorted((r for r in rows if r.kind == k), key=lambda r: r.half_life_s or 0.0) for k in _KINDS}
+    by_kind: dict[str, list[Row]] = {
+        k: sorted((r for r in rows if r.kind == k), key=lambda r: r.half_life_s or 0.0) for k in _KINDS
+    }
     lengths = sorted({r.half_life_s for r in rows if r.half_life_s})
     x = Axis("half-life", log=True, ticks=[(h, format_duration(h)) for h in lengths])
     ends = [v for r in rows for v in (r.difference, r.difference_low, r.difference_high, 0.0) if v is not None]
     room = 0.05 * (max(ends) - min(ends)) or 0.01
     y = Axis(f"difference of {metric}", form="+.4f", limits=(min(ends) - room, max(ends) + room))
-    charts = []
+    charts: list[Chart] = []
     for number, (kind, mine) in enumerate((k, found) for k, found in by_kind.items() if found):
         bounded = any(r.difference_low is not None for r in mine)
         curve = Curve(

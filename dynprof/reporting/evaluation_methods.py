@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from dynprof.evaluation.results import WHOLE
 from dynprof.reporting.blocks import Block, Prose, Section
-from dynprof.reporting.chart import Axis, Dots, Panels, Points
+from dynprof.reporting.chart import Axis, Chart, Dots, Panels, Points
 from dynprof.reporting.results import VALIDATION, Results, Row, heading
 from dynprof.reporting.table import Interval, Table
 
@@ -76,17 +76,19 @@ def _many(results: Results) -> bool:
 
 def _by_family(name: str, title: str, summary: str, rows: Sequence[Row], results: Results) -> Dots:
     families = list(dict.fromkeys(r.family for r in rows))
-    points = [_points(family, rows, families.index(family), lambda r, f=family: r.family == f) for family in families]
+    points = [_points(family, rows, families.index(family), family) for family in families]
     axis = Axis(heading(results.metric))
     return Dots(name, title, summary, axis, [r.method for r in rows], points, zero=False, groups=True)
 
 
-def _points(name: str, rows: Sequence[Row], colour: int, chosen: Callable[[Row], bool]) -> Points:
+def _points(name: str, rows: Sequence[Row], colour: int, family: str | None = None) -> Points:
+    """The rows of a family, or of all; nothing in the places of the others."""
+    mine = [family in (None, r.family) for r in rows]
     return Points(
         name,
-        [r.value if chosen(r) else None for r in rows],
-        [r.low if chosen(r) else None for r in rows],
-        [r.high if chosen(r) else None for r in rows],
+        [r.value if m else None for r, m in zip(rows, mine, strict=True)],
+        [r.low if m else None for r, m in zip(rows, mine, strict=True)],
+        [r.high if m else None for r, m in zip(rows, mine, strict=True)],
         colour,
     )
 
@@ -168,12 +170,12 @@ def beyond_section(results: Results, always: Sequence[str] = ()) -> Section:
     metrics = [m for m in results.metrics if m.partition("@")[0] not in _RANKS]
     at = [m for m in metrics if m.partition("@")[2] in ("", "10")] or metrics
     cast = results.cast(always)[:_LEADING]
-    charts = []
+    charts: list[Chart] = []
     for metric in at:
         found = {r.method: r for r in results.rows(metric=metric, slice_value=WHOLE)}
         rows = [found[r.method] for r in cast if r.method in found and found[r.method].value is not None]
         if rows:
-            points = _points(heading(metric), rows, 0, lambda _: True)
+            points = _points(heading(metric), rows, 0)
             axis = Axis(heading(metric), form=".4g")
             charts.append(Dots(f"beyond-{len(charts)}", heading(metric), "", axis, [r.method for r in rows], [points]))
     if not charts:

@@ -90,7 +90,8 @@ def _how(args: argparse.Namespace) -> list[str]:
         "Written by `python -m benchmarks.study`: every number, plot and verdict is its own. Negative results stay.",
         "",
         f"Machine: {found['cpu']}, {found['cores']} cores, Python {found['python']}. `jobs.evaluate` samples up to "
-        f"{args.max_events} tests a window, 'tomorrow' {args.tomorrow_tests}. Half-lives: {', '.join(HALF_LIVES)}.",
+        f"{args.max_events} tests a window (baselines: {args.baselines}), 'tomorrow' {args.tomorrow_tests}. "
+        f"Half-lives: {', '.join(HALF_LIVES)}.",
         "Of each decay the half-life shown in a comparison is the one that the validation window picks.",
     ]
 

@@ -135,7 +135,7 @@ def _difference_panels(rows: Sequence[Row], metric: str) -> Panels:
         )
     above = [r for r in rows if r.difference_low is not None and r.difference_low > 0]
     below = [r for r in rows if r.difference_high is not None and r.difference_high < 0]
-    said = f"Of {len(rows)} decays {len(above)} have a paired interval above zero, {len(below)} below. The dashed line is zero."
+    said = f"Of {len(rows)} decays {len(above)} have a paired interval above zero, {len(below)} below; dashed: zero."
     title = f"{metric} less {rows[0].reference or 'static'}, over the half-life"
     return Panels("half-life-difference", title, f"{said} Bands are not corrected for how many there are.", charts)
 

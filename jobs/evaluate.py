@@ -30,6 +30,7 @@ from dynprof.evaluation.storage import read_report, write_report
 from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
+from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
@@ -235,7 +236,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     with watch.stage("evaluate"):
         choice = None if chosen is None else chosen.to_json()
         document = evaluate(workspace, options, weighings=weighings, choice=choice)
-    return {"job": "evaluate", **summary_of(document), "workspace": args.workspace, "seconds": watch.seconds}
+    told = {"job": "evaluate", **summary_of(document), "workspace": args.workspace}
+    if args.report:
+        with watch.stage("page"):
+            told["page"] = write_evaluation(workspace, args.report)[0]
+    return {**told, "seconds": watch.seconds}
 
 
 def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:

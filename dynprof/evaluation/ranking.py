@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dynprof.decay import Decay
 from dynprof.duration import format_duration
-from dynprof.evaluation.baselines import BASELINES
+from dynprof.evaluation.baselines import COUNTS
 from dynprof.evaluation.histories import profiles_before
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
@@ -56,7 +56,7 @@ class Posed:
 def contest_methods(decays: tuple[Decay, ...]) -> tuple[Method, ...]:
     """The methods in the order of the columns of the ranks: decays, then baselines."""
     profiles = [Method(_decay_name(d), d.kind, None if d.half_life is None else str(d.half_life)) for d in decays]
-    return (*profiles, *(Method(name, "baseline") for name in BASELINES))
+    return (*profiles, *(Method(name, "baseline") for name in COUNTS))
 
 
 def cut_rounds(n_tests: int, n_decays: int, dim: int) -> Iterator[slice]:

@@ -164,7 +164,7 @@ def _of_habits(past: Past, items: Items, candidates: FloatArray) -> FloatArray:
     gap = np.log1p(gaps.mean()) if len(gaps) else _LONG_AGO
     same_for_all = np.array([*usual, first, silence, gap, np.log1p(past.n_events)])
     told = np.broadcast_to(same_for_all, (n, len(same_for_all)))
-    tags = [_own_share(past, items, weights, tag) for tag in (past.traces.languages, past.traces.authors)]
+    tags = [_own_share(past, items, weights, tag) for tag in (past.traces.tags.languages, past.traces.tags.authors)]
     parts = [candidates - usual, told[:, :4], at_age[:, None], told[:, 4:], *(t[:, None] for t in tags)]
     return np.hstack(parts)
 

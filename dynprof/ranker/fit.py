@@ -134,6 +134,12 @@ class Fitting:
         """The network as it is."""
         return Scorer(self._network)
 
+    def best_network(self) -> Scorer:
+        """The network of the best epoch."""
+        network = copy.deepcopy(self._network).cpu()
+        network.load_state_dict(self._best)
+        return Scorer(network)
+
     def best_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Of the best epoch, by name."""
         return {name: tensor.numpy() for name, tensor in self._best.items()}

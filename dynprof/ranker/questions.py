@@ -9,21 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.bank import DEFAULT_BANK, Bank
-from dynprof.evaluation.histories import profiles_before
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
-from dynprof.profile import age_seconds
 from dynprof.ranker.affinity import Affinity
 from dynprof.ranker.candidates import NEAREST, NEAREST_HALF_LIVES_D, Wanted, candidates_of
-from dynprof.ranker.content import Content, bank_decays, nearest_columns
+from dynprof.ranker.content import Content, nearest_columns
 from dynprof.ranker.features import describe
+from dynprof.ranker.folding import fold_contents
 from dynprof.ranker.past import Past
 from dynprof.ranker.traces import Traces
 
 __all__ = ["Questions"]
 
-_TESTS_AT_ONCE = 128
+_TESTS_AT_ONCE = 2_048  # 57 MB of contents at 384 dimensions; every block folds the histories of its users anew
+_PRODUCTS_AT_ONCE = 64
 _ITEMS_AT_ONCE = 32_768
 
 
@@ -47,10 +47,13 @@ class Questions:
         """For each test event in turn its candidates, rising, and their (n, features); from events strictly before."""
         for start in range(0, len(tests), _TESTS_AT_ONCE):
             block = tests.take(slice(start, start + _TESTS_AT_ONCE))
-            contents = self._contents(block)
-            nearest = self._nearest(block, contents)
-            for row, content in enumerate(contents):
-                yield self._ask_one(block, row, content, nearest[row])
+            contents = fold_contents(self.log, self.vectors, block, self.bank)
+            for first in range(0, len(block), _PRODUCTS_AT_ONCE):
+                rows = slice(first, first + _PRODUCTS_AT_ONCE)
+                few = block.take(rows)
+                nearest = self._nearest(few, contents[rows])
+                for row, content in enumerate(contents[rows]):
+                    yield self._ask_one(few, row, content, nearest[row])
 
     def _ask_one(
         self, tests: TestEvents, row: int, content: Content, nearest: list[npt.NDArray[np.int64]]
@@ -65,21 +68,6 @@ class Questions:
         if tests.include_seen:
             return Wanted()
         return Wanted(excluded=self.log.items[tests.history_start[row] : tests.history_stop[row]])
-
-    def _contents(self, tests: TestEvents) -> list[Content]:
-        dim = self.vectors.chunk.pieces[0].shape[1]
-        prior = np.zeros((len(tests), dim), np.float32)
-        decays = bank_decays(self.bank)
-        profiles = profiles_before(self.log, self.vectors, tests, decays, prior=prior, prior_weight=0.0)
-        found = []
-        for row in range(len(tests)):
-            history = slice(tests.history_start[row], tests.history_stop[row])
-            ages = age_seconds(int(tests.event_us[row]), self.log.event_us[history])
-            masses = np.abs(self.log.weights[history]) @ self.bank.factors(ages)
-            _, items = self.traces.items_of(int(tests.users[row]), int(tests.event_us[row]))
-            last = self.vectors.take(items[-1:])[0] if len(items) else None
-            found.append(Content.of(profiles[row], masses, last))
-        return found
 
     def _nearest(self, tests: TestEvents, contents: list[Content]) -> list[list[npt.NDArray[np.int64]]]:
         """For each test the `NEAREST` items of each of two profiles, ties by the lower number; none without a profile.

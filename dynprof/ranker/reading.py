@@ -1,4 +1,4 @@
-"""From a workspace to questions: the log, its traces with what the items table says, and all vectors."""
+"""From a workspace to questions: the log, what the items table says of its items, and their vectors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import read_bucket
 from dynprof.evaluation.log import EventLog, EventNames, index_events
 from dynprof.lineage import CorpusView
-from dynprof.ranker.traces import NO_LANGUAGE, Traces
+from dynprof.ranker.traces import NO_TAG, Tags
 from dynprof.segments import read_items
 from dynprof.vector_chunk import VectorChunk, find_hashes
 from dynprof.workspace import Workspace
 
-__all__ = ["read_item_vectors", "read_log", "read_traces"]
+__all__ = ["read_item_vectors", "read_log", "read_tags"]
 
 _TAGS = ["language", "author_id"]
 
@@ -36,12 +36,6 @@ def read_log(workspace: Workspace, view: CorpusView, type_weights: Mapping[str, 
     return index_events(buckets, type_weights)
 
 
-def read_traces(workspace: Workspace, view: CorpusView, log: EventLog, names: EventNames) -> Traces:
-    """The traces of a log, with the language and author of every item that the items table knows."""
-    tags = _read_tags(workspace, view, names)
-    return Traces.of(log, tags["language"], tags["author_id"], n_users=len(names.user_ids))
-
-
 def read_item_vectors(workspace: Workspace, fingerprint: str, view: CorpusView, names: EventNames) -> ItemVectors:
     """Vectors of all items of a log, in memory: 2 bytes a number.
 
@@ -53,8 +47,8 @@ def read_item_vectors(workspace: Workspace, fingerprint: str, view: CorpusView, 
     return ItemVectors(VectorChunk(hashes, [vectors]), np.arange(len(vectors)))
 
 
-def _read_tags(workspace: Workspace, view: CorpusView, names: EventNames) -> dict[str, npt.NDArray[np.int32]]:
-    """(n_items,) number of each tag; of several items with one text the earliest that has the tag counts."""
+def read_tags(workspace: Workspace, view: CorpusView, names: EventNames) -> Tags:
+    """Language and author of the items of a log; of several items with one text the earliest that has one counts."""
     columns = ["item_id", "text_hash", "created_at", *_TAGS]
     tables = [read_items(workspace, b, columns, segments=view.segments) for b in range(view.n_buckets)]
     items = pa.concat_tables(tables).filter(pc.is_valid(pc.field("text_hash")))
@@ -64,7 +58,7 @@ def _read_tags(workspace: Workspace, view: CorpusView, names: EventNames) -> dic
         known = items.filter(pc.is_valid(pc.field(tag)))
         numbers = known[tag].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
         rows, has = find_hashes(known["text_hash"].combine_chunks(), pa.chunked_array([names.text_hashes], pa.binary(16)))
-        codes = np.full(len(names.text_hashes), NO_LANGUAGE, np.int32)
+        codes = np.full(len(names.text_hashes), NO_TAG, np.int32)
         codes[rows[has][::-1]] = numbers[has][::-1]  # the earliest is written last
         found[tag] = codes
-    return found
+    return Tags(found["language"], found["author_id"])

@@ -9,13 +9,32 @@ import numpy.typing as npt
 
 from dynprof.evaluation.log import EventLog
 
-__all__ = ["NO_LANGUAGE", "Traces", "last_before", "slices"]
+__all__ = ["NO_TAG", "Tags", "Traces", "last_before", "slices"]
 
 IntArray = npt.NDArray[np.int64]
 Int32Array = npt.NDArray[np.int32]
 
-NO_LANGUAGE = -1
+NO_TAG = -1
 """Language or author of an item that has none."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What else is known of items when they appear.
+
+    Attributes:
+        languages: (n_items,) int32 number of the item's language; `NO_TAG` where it has none.
+        authors: (n_items,) int32 number of the item's author, likewise.
+    """
+
+    languages: Int32Array
+    authors: Int32Array
+
+    @classmethod
+    def none(cls, n_items: int) -> Tags:
+        """Nothing is known."""
+        unknown = np.full(n_items, NO_TAG, np.int32)
+        return cls(unknown, unknown)
 
 
 @dataclass(frozen=True)
@@ -34,8 +53,7 @@ class Traces:
         item_at_us: (n,) int64.
         item_users: (n,) int32.
         first_us: (n_items,) int64 first appearance of each item, rising.
-        languages: (n_items,) int32 number of the item's language; `NO_LANGUAGE` where it has none.
-        authors: (n_items,) int32 number of the item's author; `NO_LANGUAGE` where it has none.
+        tags: Of the items.
     """
 
     at_us: IntArray
@@ -48,19 +66,15 @@ class Traces:
     item_at_us: IntArray
     item_users: Int32Array
     first_us: IntArray
-    languages: Int32Array
-    authors: Int32Array
+    tags: Tags
 
     @classmethod
-    def of(
-        cls, log: EventLog, languages: Int32Array | None = None, authors: Int32Array | None = None, *, n_users: int = 0
-    ) -> Traces:
+    def of(cls, log: EventLog, tags: Tags | None = None, *, n_users: int = 0) -> Traces:
         """Sort the events of a log; those that weigh nothing or less are dislikes and leave no trace.
 
         Args:
             log: Events.
-            languages: (n_items,) see there; None: nobody knows.
-            authors: (n_items,) likewise.
+            tags: Of its items, or of more; None: nobody knows.
             n_users: Users are numbered below it; 0: below the largest number of the log, plus one.
         """
         kept = log.weights > 0
@@ -69,7 +83,6 @@ class Traces:
         at_us, users, items = at_us[order], users[order], items[order]
         n_users = max(n_users, int(users.max(initial=-1)) + 1)
         by_user, by_item = np.argsort(users, kind="stable"), np.argsort(items, kind="stable")
-        unknown = np.full(log.n_items, NO_LANGUAGE, np.int32)
         return cls(
             at_us,
             users,
@@ -81,8 +94,7 @@ class Traces:
             at_us[by_item],
             users[by_item],
             log.first_us,
-            unknown if languages is None else languages,
-            unknown if authors is None else authors,
+            Tags.none(log.n_items) if tags is None else tags,
         )
 
     @property

@@ -137,8 +137,8 @@ def _material(store: SnapshotStore, options: TrainOptions) -> Material:
     if not len(plan.train) or not len(plan.validation):
         raise ConfigError(
             "train: expected events to learn from before the validation window and events in it, found "
-            f"{len(plan.train)} and {len(plan.validation)}: events whose item appeared strictly before them. The corpus "
-            "is too small for a ranker, nobody meets what others met, or all events have one time."
+            f"{len(plan.train)} and {len(plan.validation)}: events whose item appeared strictly before them. The "
+            "corpus is too small for a ranker, nobody meets what others met, or all events have one time."
         )
     return Material(log, tags, vectors, store.spec.bank, plan)
 

@@ -15,7 +15,7 @@ from dynprof.bank import Bank
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.ranker.examples import make_examples
-from dynprof.ranker.fit import Fitting, FitOptions, Share, fit
+from dynprof.ranker.fit import FitOptions, Fitting, Share, fit
 from dynprof.ranker.plan import TrainingPlan
 from dynprof.ranker.questions import Questions
 from dynprof.ranker.traces import Tags, Traces

@@ -18,6 +18,7 @@ from dynprof.sources import ItemSource, UserSource
 from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
 from serve.live_engine import LiveSources
+from serve.ranker_slot import RankerSlot
 from serve.schemas import EncoderAnswer
 from serve.text_encoder import TextEncoder
 
@@ -52,6 +53,7 @@ class Engine:
         encoder: Whose vectors these are.
         text_encoder: For texts that are posted.
         loaded_us: When it was loaded, microseconds since 1970.
+        ranker: What scores `metric=ranker`, if there is one.
         live: What follows the log; None without one.
     """
 
@@ -62,6 +64,7 @@ class Engine:
     encoder: EncoderAnswer
     text_encoder: TextEncoder
     loaded_us: int
+    ranker: RankerSlot
     live: LiveSources | None = None
 
     @classmethod
@@ -88,6 +91,7 @@ class Engine:
             EncoderAnswer(name=manifest["encoder"], fingerprint=fingerprint),
             encoder,
             time.time_ns() // 1000,
+            RankerSlot(store),
             live,
         )
         LOG.info("snapshot=%s users=%d items=%d loaded", store.name, store.n_users, len(opened.items))

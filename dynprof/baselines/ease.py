@@ -53,9 +53,7 @@ class Ease(FromPast):
         self._inverse = _inverse((side @ side.T).toarray(), l2)
         self._rest = self._one_less_diagonal() if by_users else np.diagonal(self._inverse).copy()
 
-    def _answer(
-        self, items: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.floating]:
+    def _answer(self, items: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
         place = self._place[items]
         weights, place = weights[place >= 0], place[place >= 0]
         own = np.zeros(len(self.kept))

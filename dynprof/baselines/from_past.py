@@ -37,9 +37,7 @@ class FromPast(Baseline):
         """As `Baseline.scores`; a user without a known item scores every item 0."""
         for start in range(0, len(tests), _TESTS_AT_ONCE):
             mine = tests.take(slice(start, start + _TESTS_AT_ONCE))
-            past = past_matrix(
-                self.log, mine, self.n_items, half_life_s=self.half_life_s, counted=self.counted
-            )
+            past = past_matrix(self.log, mine, self.n_items, half_life_s=self.half_life_s, counted=self.counted)
             for known, catalogue in zip(self._answers(past), mine.catalogue, strict=True):
                 scores = np.zeros(catalogue)
                 if known is not None:
@@ -54,8 +52,6 @@ class FromPast(Baseline):
             items, weights = past.indices[entries], past.data[entries]
             yield self._answer(items, weights) if len(items) else None
 
-    def _answer(
-        self, items: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.floating]:
+    def _answer(self, items: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
         """(n_items,) scores from at least one item, distinct, and the weight of each."""
         raise NotImplementedError

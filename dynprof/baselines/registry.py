@@ -72,4 +72,3 @@ GRIDS: dict[str, Mapping[str, tuple[float | None, ...]]] = {
     "iALS": {"factors": (64.0, 32.0, 128.0), "regularization": (0.1, 1.0, 10.0), "alpha": (10.0, 1.0, 40.0)},
 }
 """What `tune` tries, the default first. Baselines that are not here have nothing to tune."""
-

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dynprof.baselines.contract import Settings
 from dynprof.baselines.registry import BASELINES, GRIDS
 from dynprof.errors import ConfigError
 from dynprof.evaluation.contestant import place

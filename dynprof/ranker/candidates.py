@@ -38,17 +38,13 @@ class Wanted:
     """Which items may be candidates.
 
     Attributes:
-        allowed: (n_items,) those that may; None: all.
-        excluded: Items that may not.
+        excluded: Items that may not; None: all may.
     """
 
-    allowed: npt.NDArray[np.bool_] | None = None
     excluded: npt.NDArray[np.int32] | None = None
 
     def keep(self, items: Items) -> Items:
         """Those of some items that may, in their order."""
-        if self.allowed is not None:
-            items = items[self.allowed[items]]
         return items if self.excluded is None else items[~np.isin(items, self.excluded)]
 
 

@@ -38,7 +38,9 @@ class Ranker:
 
     needs_vectors = True
 
-    def __init__(self, scorer: Scorer, tags: Tags | None = None, bank: Bank = DEFAULT_BANK, *, name: str = NAME) -> None:
+    def __init__(
+        self, scorer: Scorer, tags: Tags | None = None, bank: Bank = DEFAULT_BANK, *, name: str = NAME
+    ) -> None:
         self.name = name
         self._scorer, self._tags, self._bank = scorer, tags, bank
         self._questions: Questions | None = None

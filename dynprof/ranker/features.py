@@ -49,10 +49,20 @@ _WORLD = [f"rate {m:.0f}m" for m in _RATE_MINUTES]
 def feature_names(bank: Bank) -> list[str]:
     """Names of the columns of `describe`, in order."""
     spans = [*(f"{h / 86_400:.3g}d" for h in bank.half_lives_s), "static"]
-    return [*_ITEM, *_TIES, *_OWN, *_WORLD, *(f"cosine {s}" for s in spans), "cosine last", *(f"mass {s}" for s in spans)]
+    return [
+        *_ITEM,
+        *_TIES,
+        *_OWN,
+        *_WORLD,
+        *(f"cosine {s}" for s in spans),
+        "cosine last",
+        *(f"mass {s}" for s in spans),
+    ]
 
 
-def describe(past: Past, affinity: Affinity, content: Content, items: Items, vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def describe(
+    past: Past, affinity: Affinity, content: Content, items: Items, vectors: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float32]:
     """The features of some items for one user at one time.
 
     Args:

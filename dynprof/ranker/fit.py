@@ -91,7 +91,7 @@ class Fitting:
         if not len(self._known) or not len(validation):
             raise ConfigError(
                 f"train: expected events whose target is a candidate and events to validate with, found "
-                f"{len(self._known)} and {len(validation)}. The corpus is too small for a ranker, or its times are equal."
+                f"{len(self._known)} and {len(validation)}. The corpus is too small for a ranker."
             )
         self._network = make_network(train.features.shape[1], hidden=options.hidden, seed=options.seed)
         self._network[0].learn(train.features)  # type: ignore[operator]
@@ -183,7 +183,9 @@ class Fitting:
 
     def _rate(self, step: int, n_steps: int) -> float:
         warm = max(1, int(_WARM_UP * n_steps))
-        return self._options.learning_rate * min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
+        return (
+            self._options.learning_rate * min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
+        )
 
     def _loss(self, events: npt.NDArray[np.int64]) -> torch.Tensor:
         """Sum over events of minus the log of the target's share in the softmax over the event's candidates."""

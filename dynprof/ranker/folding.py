@@ -60,7 +60,11 @@ def _fold(
             masses += abs(weight)
             folded = event + 1
         aged = bank.factors((tests.event_us[row] - at_us[folded - 1 : folded]) / MICROSECONDS)
-        liked = newest if newest is None or log.weights[start + folded - 1] > 0 else _latest_liked(log, vectors, start, folded)
+        liked = (
+            newest
+            if newest is None or log.weights[start + folded - 1] > 0
+            else _latest_liked(log, vectors, start, folded)
+        )
         yield Content.of(sums, masses * aged[0] if folded else masses, liked)
 
 
@@ -69,9 +73,7 @@ def _vectors(vectors: ItemVectors, items: npt.NDArray[np.int32]) -> Iterator[npt
         yield from vectors.take(items[start : start + _VECTORS_AT_ONCE]).astype(np.float64)
 
 
-def _latest_liked(
-    log: EventLog, vectors: ItemVectors, start: int, n_events: int
-) -> npt.NDArray[np.floating] | None:
+def _latest_liked(log: EventLog, vectors: ItemVectors, start: int, n_events: int) -> npt.NDArray[np.floating] | None:
     """Vector of the latest event that is no dislike."""
     good = np.flatnonzero(log.weights[start : start + n_events] > 0)
-    return vectors.take(log.items[start + good[-1 :]])[0] if len(good) else None
+    return vectors.take(log.items[start + good[-1:]])[0] if len(good) else None

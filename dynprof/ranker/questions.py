@@ -85,7 +85,9 @@ class Questions:
             for number, column in enumerate(columns):
                 items = excluded.keep(rough[row * len(columns) + number])
                 cosines = content.cosines(self.vectors.take(items))[:, column]
-                mine.append(items[np.lexsort((items, -cosines))[:NEAREST]] if content.vectors[column].any() else items[:0])
+                mine.append(
+                    items[np.lexsort((items, -cosines))[:NEAREST]] if content.vectors[column].any() else items[:0]
+                )
             found.append(mine)
         return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,7 +56,9 @@ def read_tags(workspace: Workspace, view: CorpusView, names: EventNames) -> Tags
     for tag in _TAGS:
         known = items.filter(pc.is_valid(pc.field(tag)))
         numbers = known[tag].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        rows, has = find_hashes(known["text_hash"].combine_chunks(), pa.chunked_array([names.text_hashes], pa.binary(16)))
+        rows, has = find_hashes(
+            known["text_hash"].combine_chunks(), pa.chunked_array([names.text_hashes], pa.binary(16))
+        )
         codes = np.full(len(names.text_hashes), NO_TAG, np.int32)
         codes[rows[has][::-1]] = numbers[has][::-1]  # the earliest is written last
         found[tag] = codes

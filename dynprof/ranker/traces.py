@@ -132,9 +132,7 @@ class Traces:
         return last_before(self.user_at_us, self.user_starts[users], self.user_starts[users + 1], at_us)
 
 
-def last_before(
-    times: IntArray, starts: IntArray, stops: IntArray, at_us: npt.NDArray[np.int64] | int
-) -> IntArray:
+def last_before(times: IntArray, starts: IntArray, stops: IntArray, at_us: npt.NDArray[np.int64] | int) -> IntArray:
     """(k,) first position in [start, stop) whose time is not before `at_us`; the stop where all are.
 
     Bisects all ranges at once: as many steps as the longest needs.

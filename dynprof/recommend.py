@@ -31,7 +31,7 @@ DEFAULT_METRIC: Metric = "cosine_time"
 
 DEFAULT_ITEM_HALF_LIFE = "2d"
 
-AskedMetric = Metric | Literal["ranker"]
+AskedMetric = Literal[Metric, "ranker"]
 """What a question may name: a similarity, or the ranker (dynprof/ranker), which falls back to `DEFAULT_METRIC`."""
 
 

@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ from dynprof.ranker.fit import FitOptions
 from dynprof.ranker.model import MODELS, RankerMeaning, model_name, save_model
 from dynprof.ranker.plan import TrainingPlan, TrainingSize, plan_training
 from dynprof.ranker.reading import read_item_vectors, read_log, read_tags
-from dynprof.ranker.trace_files import open_traces, read_traces, save_traces
+from dynprof.ranker.trace_files import ensure_traces
 from dynprof.ranker.training_files import TrainingFiles
 from dynprof.snapshot import format_time_us
 from dynprof.store import LATEST, SnapshotStore
@@ -117,8 +118,7 @@ def train(workspace: Workspace, options: TrainOptions) -> dict[str, Any]:
     about = {"snapshot": store.name, "corpus_id": store.corpus.corpus_id, "training": training}
     about |= _learned(files, material.plan)
     with watch.stage("traces"):
-        if open_traces(store) is None:
-            save_traces(store, read_traces(store))
+        ensure_traces(store)
     manifest = save_model(workspace, name, meaning, {k: v.numpy() for k, v in best.items()}, about)
     files.remove()
     return {**manifest, "model": name, "done_before": False, "seconds": watch.seconds}
@@ -175,7 +175,7 @@ def _fit(files: TrainingFiles, options: TrainOptions) -> None:
             num_workers=options.workers, use_gpu=options.gpu, resources_per_worker=_resources(options)
         ),
         run_config=RunConfig(
-            name="run",
+            name=f"run-{uuid.uuid4().hex}",  # Ray Train would take up one of the same name: ours is the state on disk
             storage_path=workspace.path(*folder, "ray"),
             storage_filesystem=workspace.filesystem,
             failure_config=FailureConfig(max_failures=_RESTARTS),
@@ -215,13 +215,19 @@ def _progress(files: TrainingFiles) -> Iterator[None]:
 
 def _learned(files: TrainingFiles, plan: TrainingPlan) -> dict[str, Any]:
     """What the manifest says of the training."""
-    train, validation, curve = files.read_examples("train"), files.read_examples("validation"), files.read_curve()
+    curve, found = files.read_curve(), {}
+    for role, n_events in (("train", len(plan.train)), ("validation", len(plan.validation))):
+        n_hit, n_candidates = 0, 0
+        for part in files.iter_examples(role):
+            n_hit += int((part.targets >= 0).sum())
+            n_candidates += len(part.features)
+        found[role] = {"recall": round(n_hit / n_events, 4), "candidates": round(n_candidates / n_events, 1)}
     return {
         "window": [format_time_us(plan.window.start_us), format_time_us(plan.window.stop_us)],
-        "n_train": len(train),
-        "n_validation": len(validation),
-        "recall": {"train": round(train.recall, 4), "validation": round(validation.recall, 4)},
-        "candidates": round(float(validation.counts.mean()), 1),
+        "n_train": len(plan.train),
+        "n_validation": len(plan.validation),
+        "recall": {role: of["recall"] for role, of in found.items()},
+        "candidates": {role: of["candidates"] for role, of in found.items()},
         "curve": curve,
         "best_epoch": max(range(len(curve)), key=lambda i: (curve[i]["ndcg@10"], -i)),
     }

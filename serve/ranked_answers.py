@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dynprof.diversity import diversify, pool_size
+from dynprof.history import History
 from dynprof.ranker.explained import RankedReason, explain_ranked
 from dynprof.ranker.served import RankerQuery, ServedRanker
 from dynprof.sources import FoundItems
@@ -54,11 +55,10 @@ def ranked_reasons(
         n_events=query.explain_events,
     )
     decayed = history.decayed(who.decay, who.as_of_us)
-    return [_reason(reason, who, decayed.tolist()) for reason in reasons]
+    return [_reason(reason, history, decayed.tolist()) for reason in reasons]
 
 
-def _reason(reason: RankedReason, who: Subject, decayed: list[float]) -> ExplanationAnswer:
-    history = who.history()
+def _reason(reason: RankedReason, history: History, decayed: list[float]) -> ExplanationAnswer:
     shown = history.events.take(reason.events).to_pylist()
     numbers = zip(
         reason.events.tolist(),

@@ -14,9 +14,9 @@ __all__ = ["LAG_EDGES", "N_LAGS", "Affinity", "lag_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
-LAG_EDGES = np.array([1.5, 5, 10, 20, 40, 80, 160, 1440])
+LAG_EDGES = np.array([1.5, 5.5, 10.5, 20.5, 40.5, 80.5, 160.5, 1440.5])
 """Minutes between what another user did and what this one did. Accounts that follow each other do so after a habitual
-time."""
+time. Between whole minutes, since many sources know no seconds."""
 
 N_LAGS = len(LAG_EDGES) + 1
 

@@ -16,9 +16,9 @@ from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.ranker.examples import make_examples
 from dynprof.ranker.fit import FitOptions, fit
-from dynprof.ranker.network import Scorer
 from dynprof.ranker.plan import TrainingPlan, TrainingSize, plan_training
 from dynprof.ranker.questions import Questions
+from dynprof.ranker.scorer import Scorer
 from dynprof.ranker.traces import Tags, Traces
 
 __all__ = ["NAME", "Ranker", "ranker_factory"]

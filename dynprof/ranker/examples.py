@@ -41,11 +41,6 @@ class Examples:
         """(n + 1,) row of the first candidate of each event."""
         return np.concatenate([[0], np.cumsum(self.counts)])
 
-    @property
-    def recall(self) -> float:
-        """Share of events whose target is a candidate; 0 without events."""
-        return float((self.targets >= 0).mean()) if len(self) else 0.0
-
     @classmethod
     def join(cls, parts: Sequence[Examples]) -> Examples:
         """At least one, one after the other."""

@@ -19,7 +19,8 @@ from torch import nn
 from dynprof.errors import ConfigError
 from dynprof.evaluation.metrics import hit_rate, ndcg
 from dynprof.ranker.examples import Examples
-from dynprof.ranker.network import HIDDEN, Scorer, make_network
+from dynprof.ranker.network import HIDDEN, make_network, scorer_of
+from dynprof.ranker.scorer import Scorer
 
 __all__ = ["FitOptions", "Fitting", "Share", "fit"]
 
@@ -117,7 +118,7 @@ class Fitting:
     def run_epoch(self) -> dict[str, float]:
         """One pass over the examples, and what validation says after it: a line of `curve`."""
         loss = self._pass_over(len(self.curve))
-        scores = self.network_now().score(self._validation.features)
+        scores = scorer_of(self._network).score(self._validation.features)
         above, tied = self._validation.ranks(scores)
         line = {
             "epoch": float(len(self.curve)),
@@ -130,15 +131,9 @@ class Fitting:
             self._best = {k: v.detach().cpu().clone() for k, v in self._network.state_dict().items()}
         return line
 
-    def network_now(self) -> Scorer:
-        """The network as it is."""
-        return Scorer(self._network)
-
     def best_network(self) -> Scorer:
         """The network of the best epoch."""
-        network = copy.deepcopy(self._network).cpu()
-        network.load_state_dict(self._best)
-        return Scorer(network)
+        return Scorer(self.best_weights())
 
     def best_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Of the best epoch, by name."""

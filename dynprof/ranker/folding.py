@@ -65,7 +65,7 @@ def _fold(
             if newest is None or log.weights[start + folded - 1] > 0
             else _latest_liked(log, vectors, start, folded)
         )
-        yield Content.of(sums, masses * aged[0] if folded else masses, liked)
+        yield Content.of(sums, masses * aged[0] if folded else masses.copy(), liked)
 
 
 def _vectors(vectors: ItemVectors, items: npt.NDArray[np.int32]) -> Iterator[npt.NDArray[np.float64]]:

@@ -8,18 +8,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from dynprof import __version__
 from dynprof.bank import Bank
 from dynprof.errors import FingerprintError, WorkspaceError
 from dynprof.filesystems import open_input
 from dynprof.ranker.features import FEATURES_VERSION, feature_names
-from dynprof.ranker.network import Scorer, make_network
+from dynprof.ranker.scorer import Scorer
 from dynprof.workspace import Workspace
 
 __all__ = ["MODELS", "RankerMeaning", "RankerModel", "latest_model", "load_model", "model_name", "save_model", "unfit"]
@@ -116,7 +115,7 @@ def save_model(
         **meaning.to_json(),
         "features": feature_names(meaning.bank),
         "hidden": int(weights["1.bias"].shape[0]),
-        "versions": {"dynprof": __version__, "torch": torch.__version__, "numpy": np.__version__},
+        "versions": {name: version(name) for name in ("dynprof", "numpy", "torch")},
         "created_at": datetime.now(UTC).isoformat(),
     }
     workspace.write_manifest(manifest, MODELS, name)
@@ -139,10 +138,7 @@ def load_model(workspace: Workspace, name: str) -> RankerModel:
         )
     with open_input(workspace.filesystem, workspace.path(MODELS, name, _WEIGHTS)) as source:
         arrays = np.load(io.BytesIO(source.read()), allow_pickle=False)
-        weights = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    network = make_network(len(manifest["features"]), hidden=manifest["hidden"])
-    network.load_state_dict(weights)
-    return RankerModel(name, meaning, Scorer(network), manifest)
+        return RankerModel(name, meaning, Scorer({key: arrays[key] for key in arrays.files}), manifest)
 
 
 def latest_model(workspace: Workspace, meaning: RankerMeaning) -> RankerModel:

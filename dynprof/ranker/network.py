@@ -1,4 +1,4 @@
-"""The network: one candidate's features in, one score out."""
+"""The network as it is trained: one candidate's features in, one score out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-__all__ = ["HIDDEN", "Scaling", "Scorer", "make_network"]
+from dynprof.ranker.scorer import MOST_DEVIATIONS, Scorer
+
+__all__ = ["HIDDEN", "Scaling", "make_network", "scorer_of", "weights_of"]
 
 HIDDEN = 64
 _DROPOUT = 0.1
-_MOST = 6.0  # standard deviations: what lies beyond says "very", and how far is an accident
 
 
 class Scaling(nn.Module):
@@ -37,11 +38,11 @@ class Scaling(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(m, features)."""
-        return torch.clamp((features - self.mean) / self.deviation, -_MOST, _MOST)
+        return torch.clamp((features - self.mean) / self.deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS)
 
 
 def make_network(n_features: int, *, hidden: int = HIDDEN, seed: int = 0) -> nn.Sequential:
-    """A network of two hidden layers with LayerNorm; equal seeds give equal weights."""
+    """A network of two hidden layers with LayerNorm; equal seeds give equal weights. `Scorer` knows its layers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
@@ -58,23 +59,11 @@ def make_network(n_features: int, *, hidden: int = HIDDEN, seed: int = 0) -> nn.
         )
 
 
-class Scorer:
-    """Scores out of a trained network.
+def weights_of(network: nn.Module) -> dict[str, npt.NDArray[np.float32]]:
+    """All arrays of a network, by name."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
-    Args:
-        network: As of `make_network`; it is copied.
-    """
 
-    def __init__(self, network: nn.Sequential) -> None:
-        n_features, hidden = network[1].in_features, network[1].out_features
-        self._network = make_network(int(n_features), hidden=int(hidden)).double().eval()  # type: ignore[arg-type]
-        self._network.load_state_dict(network.state_dict())
-
-    def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(m,) score of each of (m, features).
-
-        Computed in float64 and rounded: how many rows are asked for at once shows in no score.
-        """
-        with torch.inference_mode():
-            found = self._network(torch.from_numpy(features.astype(np.float64)))
-        return found[:, 0].numpy().astype(np.float32)
+def scorer_of(network: nn.Module) -> Scorer:
+    """What scores as the network does now, without dropout."""
+    return Scorer(weights_of(network))

@@ -28,7 +28,7 @@ from dynprof.store import SnapshotStore
 from dynprof.text import prepare_texts
 from dynprof.user_profile import UserProfile
 
-__all__ = ["RankerQuery", "ServedRanker"]
+__all__ = ["RankerQuery", "ServedRanker", "meaning_of"]
 
 IntArray = npt.NDArray[np.int64]
 

@@ -23,7 +23,7 @@ from dynprof.ranker.traces import Tags, Traces
 from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 
-__all__ = ["TRACES", "NamedTraces", "open_traces", "read_traces", "save_traces"]
+__all__ = ["TRACES", "NamedTraces", "ensure_traces", "open_traces", "read_traces", "save_traces"]
 
 TRACES = "traces"
 """Folder of the workspace; below it a folder a corpus and time."""
@@ -107,6 +107,14 @@ def save_traces(store: SnapshotStore, named: NamedTraces) -> None:
     workspace.write_ipc(ids.to_batches(_ROWS_OF_A_BATCH), _IDS, *folder, "users.arrow")
     counts = {"n_events": len(named.traces.at_us), "n_users": len(named.user_ids), "n_items": named.traces.n_items}
     workspace.write_manifest({"corpus_id": store.corpus.corpus_id, "as_of_us": store.spec.as_of_us, **counts}, *folder)
+
+
+def ensure_traces(store: SnapshotStore) -> bool:
+    """Write the traces of a snapshot unless they are there; whether they were."""
+    there = store.workspace.read_manifest(*trace_files(store)) is not None
+    if not there:
+        save_traces(store, read_traces(store))
+    return there
 
 
 def open_traces(store: SnapshotStore) -> NamedTraces | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,16 @@ class TrainingFiles:
         with self.workspace.create(*self.folder, f"{part}.npz") as sink:
             sink.write(packed.getvalue())
 
-    def read_examples(self, prefix: str) -> Examples:
-        """All parts whose names begin so, in the order of their names; there is at least one."""
-        parts = []
+    def iter_examples(self, prefix: str) -> Iterator[Examples]:
+        """The parts whose names begin so, in the order of their names."""
         for file in self.workspace.files(*self.folder, suffix=".npz"):
             if file.startswith(prefix):
                 arrays = np.load(io.BytesIO(self._read(file)), allow_pickle=False)
-                parts.append(Examples(**{key: arrays[key] for key in arrays.files}))
-        return Examples.join([p for p in parts if len(p)] or parts[:1])
+                yield Examples(**{key: arrays[key] for key in arrays.files})
+
+    def read_examples(self, prefix: str) -> Examples:
+        """All of these parts, at least one, one after the other."""
+        return Examples.join(list(self.iter_examples(prefix)))
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Write what `Fitting.state` gave, the curve beside it for people and progress."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynprof.decay import Decay
@@ -22,6 +22,7 @@ from dynprof.ranker.traces import NO_TAG, Tags, Traces, last_before, slices
 from unit.ranker_data import BANK, MINUTE_US, asked_of, make_log, questions_of, random_log, tags_for, vectors_for
 
 SEEDS = st.integers(0, 1 << 30)
+few = settings(max_examples=12)
 
 
 def asked(questions: Questions, tests) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -42,6 +43,7 @@ def shifted_after(log: EventLog, at_us: int, rng: np.random.Generator) -> EventL
     return make_log(users, times, items, log.weights)
 
 
+@few
 @given(seed=SEEDS)
 def test_nothing_at_or_after_the_time_changes_a_candidate_or_a_feature(seed: int) -> None:
     rng, log = np.random.default_rng(seed), random_log(seed)
@@ -86,6 +88,7 @@ def test_nothing_at_or_after_the_time_changes_a_candidate_or_a_feature(seed: int
     np.testing.assert_array_equal(features_again, features)
 
 
+@few
 @given(seed=SEEDS)
 def test_a_question_is_answered_alike_alone_and_among_others(seed: int) -> None:
     questions = questions_of(random_log(seed))
@@ -97,6 +100,7 @@ def test_a_question_is_answered_alike_alone_and_among_others(seed: int) -> None:
         np.testing.assert_array_equal(features, together[row][1])
 
 
+@few
 @given(seed=SEEDS)
 def test_a_feature_does_not_depend_on_the_other_candidates_or_their_order(seed: int) -> None:
     rng, questions = np.random.default_rng(seed), questions_of(random_log(seed))
@@ -112,6 +116,7 @@ def test_a_feature_does_not_depend_on_the_other_candidates_or_their_order(seed: 
     np.testing.assert_array_equal(describe(past, affinity, content, some, questions.vectors.take(some)), whole[some])
 
 
+@few
 @given(seed=SEEDS)
 def test_no_candidate_is_seen_or_yet_to_come_and_none_comes_twice(seed: int) -> None:
     questions = questions_of(random_log(seed))
@@ -123,6 +128,7 @@ def test_no_candidate_is_seen_or_yet_to_come_and_none_comes_twice(seed: int) -> 
         assert features.shape == (len(items), len(feature_names(BANK))) and np.isfinite(features).all()
 
 
+@few
 @given(seed=SEEDS)
 def test_the_order_of_buckets_changes_no_trace(seed: int) -> None:
     log, rng = random_log(seed), np.random.default_rng(seed)
@@ -137,6 +143,7 @@ def test_the_order_of_buckets_changes_no_trace(seed: int) -> None:
             np.testing.assert_array_equal(getattr(other, name), array)
 
 
+@few
 @given(seed=SEEDS)
 def test_folded_profiles_point_where_exact_ones_do(seed: int) -> None:
     questions = questions_of(random_log(seed))
@@ -154,6 +161,7 @@ def test_folded_profiles_point_where_exact_ones_do(seed: int) -> None:
         )
 
 
+@few
 @given(seed=SEEDS)
 def test_without_an_event_is_as_if_it_had_not_been(seed: int) -> None:
     """Another log, in which the user has one event less, has the same features for the same items."""
@@ -204,6 +212,7 @@ def test_a_past_is_the_latest_events_and_counts_the_others() -> None:
     assert len(Past.of(Traces.of(log), -1, n * MINUTE_US)) == 0
 
 
+@few
 @given(seed=SEEDS)
 def test_bisecting_many_ranges_equals_bisecting_each(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -32,8 +32,9 @@ def lag_of(lags: FloatArray) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Affinity:
-    """How strongly k other users are tied to one. A common item counts 1 / log2(2 + number who had it), decayed by the
-    age of this user's event.
+    """How strongly k other users are tied to one.
+
+    A common item counts 1 / log2(2 + others' events on it), decayed by the age of this user's event.
 
     Attributes:
         users: (k,) int32 numbers, rising.
@@ -65,7 +66,7 @@ class Affinity:
         others = traces.item_users[positions]
         kept = others != past.user
         positions, event, others = positions[kept], event[kept], others[kept]
-        rarity = 1 / np.log2(2 + (stops - starts)[event])
+        rarity = 1 / np.log2(2 + np.bincount(event, minlength=len(past)))[event]
         days = past.ages[event] / (24 * 60)
         lag = minutes(past.at_us[event] - traces.item_at_us[positions])
         long = rarity * np.exp2(-days / _LONG_D)

@@ -31,7 +31,7 @@ class Content:
 
     Attributes:
         vectors: (K + 1, dim) float32 norm 1 (or 0): the direction of the profile at each half-life of the bank, without
-            a prior; last, the vector of the last event's item.
+            a prior; last, the vector of the last item of the user's past.
         masses: (K,) sum |w| f.
     """
 
@@ -47,6 +47,10 @@ class Content:
         stacked = np.vstack([profiles, np.zeros(dim) if last is None else last]).astype(np.float64)
         norms = np.linalg.norm(stacked, axis=1, keepdims=True)
         return cls(np.divide(stacked, norms, out=np.zeros_like(stacked), where=norms > 1e-9).astype(np.float32), masses)
+
+    def with_last(self, last: npt.NDArray[np.floating]) -> Content:
+        """The same with another last item: (1, dim) its vector, or (0, dim) for none."""
+        return Content.of(self.vectors[:-1], self.masses, last[0] if len(last) else None)
 
     def cosines(self, vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """(n, K + 1) with (n, dim) vectors of items, norm 1 (or 0) up to rounding of fp16.

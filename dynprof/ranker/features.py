@@ -25,7 +25,7 @@ FEATURES_VERSION = "dynprof-ranker/1"
 
 _POPULAR_MINUTES = (5, 15, 60, 240, 1440, 10080)
 _RATE_MINUTES = (15.0, 120.0)
-_EVENTS_AN_ITEM = 100  # the latest: sums that decay need no more
+_EVENTS_AN_ITEM = 500  # the latest: sums that decay need no more
 _HABIT_DAYS = 7.0
 _USUAL_HABITS = np.array([4.0, 1.6, 1.6, 2.0])  # of somebody of whom nothing is known, with the weight of half an event
 _USUAL_WEIGHT = 0.5

@@ -23,7 +23,7 @@ _VECTORS_AT_ONCE = 4_096
 
 
 def fold_contents(log: EventLog, vectors: ItemVectors, tests: TestEvents, bank: Bank) -> list[Content]:
-    """What `Content` has of the user of each test, from all events strictly before it.
+    """What `Content` has of the user of each test, from all events strictly before it, but for the last item.
 
     Args:
         log: Events.
@@ -50,30 +50,19 @@ def _fold(
     at_us = log.event_us[start:last_stop]
     factors = bank.factors(np.diff(at_us, prepend=at_us[:1]) / MICROSECONDS)
     read = _vectors(vectors, log.items[start:last_stop])
-    folded, newest = 0, None
+    folded = 0
     for row in rows.tolist():
         for event in range(folded, int(tests.history_stop[row]) - start):
-            weight, newest = log.weights[start + event], next(read)
+            weight = log.weights[start + event]
             sums *= factors[event][:, None]
-            sums += weight * newest
+            sums += weight * next(read)
             masses *= factors[event]
             masses += abs(weight)
             folded = event + 1
         aged = bank.factors((tests.event_us[row] - at_us[folded - 1 : folded]) / MICROSECONDS)
-        liked = (
-            newest
-            if newest is None or log.weights[start + folded - 1] > 0
-            else _latest_liked(log, vectors, start, folded)
-        )
-        yield Content.of(sums, masses * aged[0] if folded else masses.copy(), liked)
+        yield Content.of(sums, masses * aged[0] if folded else masses.copy(), None)
 
 
 def _vectors(vectors: ItemVectors, items: npt.NDArray[np.int32]) -> Iterator[npt.NDArray[np.float64]]:
     for start in range(0, len(items), _VECTORS_AT_ONCE):
         yield from vectors.take(items[start : start + _VECTORS_AT_ONCE]).astype(np.float64)
-
-
-def _latest_liked(log: EventLog, vectors: ItemVectors, start: int, n_events: int) -> npt.NDArray[np.floating] | None:
-    """Vector of the latest event that is no dislike."""
-    good = np.flatnonzero(log.weights[start : start + n_events] > 0)
-    return vectors.take(log.items[start + good[-1:]])[0] if len(good) else None

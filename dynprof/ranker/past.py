@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dynprof.ranker.traces import Traces
+from dynprof.ranker.traces import Traces, slices
 
 __all__ = ["LATEST_EVENTS", "STRANGER", "Past", "minutes"]
 
@@ -18,6 +18,7 @@ LATEST_EVENTS = 100
 STRANGER = -1
 """Number of a user without traces."""
 
+_EVENTS_AN_ITEM = 100  # the latest, of which the user's own are none of the others'
 _MINUTE_US = 60_000_000
 
 
@@ -75,14 +76,18 @@ class Past:
     def habits(self) -> npt.NDArray[np.float64]:
         """(m, 4) of each event's item when the user met it, as log(1 + x).
 
-        x is its age in minutes, the number of events on it before, the number of items newer than it, and the minutes
-        since the last event on it (a week where there was none).
+        x is its age in minutes, the number of others' events on it before, the number of items newer than it, and the
+        minutes since the last of those events (a week where there was none).
         """
         traces, items, at_us = self.traces, self.items, self.at_us
-        stops = traces.stops_of_items(items, at_us)
-        n_before = stops - traces.item_starts[items]
-        last = traces.item_at_us[np.maximum(stops - 1, 0)] if len(traces.item_at_us) else at_us
-        idle = np.where(n_before > 0, minutes(at_us - last), 7 * 24 * 60)
+        stops, starts = traces.stops_of_items(items, at_us), traces.item_starts[items]
+        positions, row = slices(np.maximum(starts, stops - _EVENTS_AN_ITEM), stops)
+        foreign = traces.item_users[positions] != self.user
+        n_before = stops - starts - np.bincount(row[~foreign], minlength=len(items))
+        last = np.full(len(items), np.iinfo(np.int64).min)
+        np.maximum.at(last, row[foreign], traces.item_at_us[positions[foreign]])
+        known = last > np.iinfo(np.int64).min
+        idle = np.where(known, minutes(at_us - np.where(known, last, at_us)), 7 * 24 * 60)
         newer = np.maximum(np.searchsorted(traces.first_us, at_us) - items - 1, 0)
         age = np.maximum(minutes(at_us - traces.first_us[items]), 0)
         return np.log1p(np.stack([age, n_before, newer, idle], axis=1).astype(np.float64))

@@ -61,6 +61,7 @@ class Questions:
         past = Past.of(self.traces, int(tests.users[row]), int(tests.event_us[row]))
         affinity = Affinity.of(past)
         items = candidates_of(past, affinity, self._wanted(tests, row), nearest)
+        content = content.with_last(self.vectors.take(past.items[-1:]))
         return items, describe(past, affinity, content, items, self.vectors.take(items))
 
     def _wanted(self, tests: TestEvents, row: int) -> Wanted:

@@ -198,7 +198,7 @@ def test_who_follows_is_known_by_the_same_items() -> None:
     past = Past.of(Traces.of(log), 0, 6 * MINUTE_US)
     affinity = Affinity.of(past)
     assert affinity.users.tolist() == [1]
-    assert affinity.long[0] == pytest.approx(2 / np.log2(4), rel=1e-3)
+    assert affinity.long[0] == pytest.approx(2 / np.log2(3), rel=1e-3)
     assert affinity.ahead[0] == 0 and affinity.latest[0] == 2 and affinity.last[0] == 1
 
 

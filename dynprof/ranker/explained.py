@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dynprof.bank import Bank
 from dynprof.history import History
 from dynprof.profile import age_seconds
 from dynprof.ranker.affinity import Affinity
@@ -15,7 +16,7 @@ from dynprof.ranker.features import describe, feature_names
 from dynprof.ranker.past import Past
 from dynprof.ranker.served import ServedRanker
 
-__all__ = ["RankedReason", "explain_ranked"]
+__all__ = ["HistorySums", "RankedReason", "explain_ranked"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -71,13 +72,14 @@ def explain_ranked(
         n_events: Most events to list an item.
     """
     past, positions = ranker.past_of_history(history, as_of_us, user_id)
-    sums = _Sums(ranker, history, as_of_us)
-    features = describe(past, affinity := Affinity.of(past), sums.content(None), numbers, vectors)
-    scores = ranker.score(past, affinity, sums.content(None), numbers, vectors).astype(np.float64)
+    sums = HistorySums(ranker.bank, history, as_of_us)
+    content, affinity = sums.content(positions), Affinity.of(past)
+    features = describe(past, affinity, content, numbers, vectors)
+    scores = ranker.score(past, affinity, content, numbers, vectors).astype(np.float64)
     without = np.empty((len(positions), len(numbers)))
     for place, position in enumerate(positions.tolist()):
-        left = past.without(place)
-        without[place] = ranker.score(left, Affinity.of(left), sums.content(position), numbers, vectors)
+        left, content = past.without(place), sums.content(np.delete(positions, place), without=position)
+        without[place] = ranker.score(left, Affinity.of(left), content, numbers, vectors)
     nobody = Past(past.traces, past.user, as_of_us, past.at_us[:0], past.items[:0], 0)
     base = ranker.score(nobody, Affinity.of(nobody), sums.nothing(), numbers, vectors).astype(np.float64)
     names, found = feature_names(ranker.bank), []
@@ -101,34 +103,43 @@ def explain_ranked(
     return found
 
 
-class _Sums:
-    """The decayed sums of a history at every half-life of the bank, and what they are without one event."""
+class HistorySums:
+    """The decayed sums of a history at every half-life of a bank, and what they are without one event.
 
-    def __init__(self, ranker: ServedRanker, history: History, as_of_us: int) -> None:
+    Args:
+        bank: Half-lives.
+        history: All events of a user.
+        as_of_us: Microseconds since 1970.
+    """
+
+    def __init__(self, bank: Bank, history: History, as_of_us: int) -> None:
         self._history = history
         before = history.at_us < as_of_us
         self._last_us = int(history.at_us[before].max(initial=0))
         # As of the last event: an exponential profile does not turn while its user is idle, and nothing underflows.
         ages = np.maximum(age_seconds(self._last_us, history.at_us), 0)
-        self._factors = ranker.bank.factors(ages) * (history.weights * before)[:, None]
-        self._aged = ranker.bank.factors(age_seconds(as_of_us, np.array([self._last_us])))[0]
+        self._factors = bank.factors(ages) * (history.weights * before)[:, None]
+        self._aged = bank.factors(age_seconds(as_of_us, np.array([self._last_us])))[0]
         per_row = np.stack([np.bincount(history.rows, f, len(history.vectors)) for f in self._factors.T])
         self._sums = per_row @ np.asarray(history.vectors, np.float64)
         self._masses = np.abs(self._factors).sum(axis=0)
-        self._liked = np.flatnonzero(before & (history.weights > 0))
 
     def nothing(self) -> Content:
         """Of somebody without events."""
         return Content.of(np.zeros_like(self._sums), np.zeros_like(self._masses), None)
 
-    def content(self, without: int | None) -> Content:
-        """Of all events, or of all but one."""
-        sums, masses, liked = self._sums, self._masses, self._liked
+    def content(self, past: IntArray, without: int | None = None) -> Content:
+        """Of all events, or of all but one.
+
+        Args:
+            past: (m,) positions of the user's past, the last of which is the last item.
+            without: Position of an event that is not to have been.
+        """
+        sums, masses = self._sums, self._masses
         if without is not None:
             factors = self._factors[without]
             sums = sums - np.outer(factors, np.asarray(self._history.vectors[self._history.rows[without]], np.float64))
             masses = np.maximum(masses - np.abs(factors), 0)
             sums = np.where((np.linalg.norm(sums, axis=1) > 1e-9 * np.abs(factors))[:, None], sums, 0.0)
-            liked = liked[liked != without]
-        last = self._history.vectors[self._history.rows[liked[-1]]] if len(liked) else None
+        last = self._history.vectors[self._history.rows[past[-1]]] if len(past) else None
         return Content.of(sums, masses * self._aged, last)

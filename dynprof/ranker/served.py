@@ -100,12 +100,14 @@ class ServedRanker:
             The past, and the position in `history` of each of its events.
         """
         liked = np.flatnonzero((history.at_us < as_of_us) & (history.weights > 0))
-        recent = liked[-LATEST_EVENTS:]
+        since_us = history.at_us[liked[-LATEST_EVENTS:]].min(initial=as_of_us)
+        recent = liked[history.at_us[liked] >= since_us]
         items, found = self._named.items_of(_words(history.events["text"], recent))
+        items, kept = items[found].astype(np.int32), recent[found]
+        order = np.lexsort((items, history.at_us[kept]))[-LATEST_EVENTS:]  # ties as in the traces
+        items, kept = items[order], kept[order]
         user = STRANGER if user_id is None else self._named.number_of(user_id)
-        kept = recent[found]
-        past = Past(self._named.traces, user, as_of_us, history.at_us[kept], items[found].astype(np.int32), len(liked))
-        return past, kept
+        return Past(self._named.traces, user, as_of_us, history.at_us[kept], items, len(liked)), kept
 
     def content_of(self, read: Read, last_us: int | None, past: Past, items: ItemSource, dim: int) -> Content:
         """From profiles that are read at every half-life of the bank.

@@ -15,7 +15,7 @@ from dynprof.history import History
 from dynprof.keys import hash_words, text_hashes
 from dynprof.ranker.affinity import Affinity
 from dynprof.ranker.examples import make_examples
-from dynprof.ranker.explained import _Sums
+from dynprof.ranker.explained import HistorySums
 from dynprof.ranker.features import describe
 from dynprof.ranker.fit import FitOptions, Fitting, fit
 from dynprof.ranker.model import RankerMeaning, save_model
@@ -142,8 +142,8 @@ def test_an_explanation_adds_up_and_what_is_missing_was_computed_again(world: Wo
         event = reason["events"][0]
         gone = history.events["event_id"].to_pylist().index(event["event_id"])
         left = drop(history, gone)
-        past, _ = ranker.past_of_history(left, AS_OF_US, USER)
-        content = _Sums(ranker, left, AS_OF_US).content(None)
+        past, positions = ranker.past_of_history(left, AS_OF_US, USER)
+        content = HistorySums(ranker.bank, left, AS_OF_US).content(positions)
         vectors = Engine.open(world.workspace, neighbor_cache_bytes=0).items.find_texts(words).vectors
         again = ranker.model.scorer.score(describe(past, Affinity.of(past), content, number, vectors))
         assert event["score_without"] == pytest.approx(float(again[0]), abs=1e-4)

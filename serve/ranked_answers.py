@@ -8,7 +8,7 @@ from dynprof.diversity import diversify, pool_size
 from dynprof.history import History
 from dynprof.ranker.explained import RankedReason, explain_ranked
 from dynprof.ranker.served import RankerQuery, ServedRanker
-from dynprof.sources import FoundItems
+from dynprof.sources import FoundItems, Words
 from serve.about import datetime_of
 from serve.engine import Engine
 from serve.item_schemas import CarryingEvent, ExplanationAnswer
@@ -32,7 +32,7 @@ def ranked_items(engine: Engine, ranker: ServedRanker, who: Subject, query: Reco
     if engine.live is None and who.known and who.user_id is not None:
         past = ranker.past_of_user(who.user_id, who.as_of_us)
     else:  # what came since the snapshot, or was posted, is in no trace
-        past, _ = ranker.past_of_history(who.history(), who.as_of_us, who.user_id)
+        past, _ = ranker.past_of_history(who.history(), who.as_of_us, who.user_id, _words(who))
     content = ranker.content_of(who.bare, who.read.last_us, past, engine.items, engine.store.spec.dim)
     excluded = who.seen() if query.exclude_seen else np.empty((0, 2), np.uint64)
     k = query.k if query.diversity == 0 else pool_size(query.k)
@@ -53,9 +53,15 @@ def ranked_reasons(
         ranker.numbers_of(found.table["text"]),
         found.vectors,
         n_events=query.explain_events,
+        words=_words(who),
     )
     decayed = history.decayed(who.decay, who.as_of_us)
     return [_reason(reason, history, decayed.tolist()) for reason in reasons]
+
+
+def _words(who: Subject) -> Words | None:
+    """What a posted history may not have as text: it can name items."""
+    return who.seen() if who.user_id is None else None
 
 
 def _reason(reason: RankedReason, history: History, decayed: list[float]) -> ExplanationAnswer:

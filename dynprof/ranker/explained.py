@@ -15,6 +15,7 @@ from dynprof.ranker.content import Content
 from dynprof.ranker.features import describe, feature_names
 from dynprof.ranker.past import Past
 from dynprof.ranker.served import ServedRanker
+from dynprof.sources import Words
 
 __all__ = ["HistorySums", "RankedReason", "explain_ranked"]
 
@@ -59,6 +60,7 @@ def explain_ranked(
     vectors: npt.NDArray[np.floating],
     *,
     n_events: int,
+    words: Words | None = None,
 ) -> list[RankedReason]:
     """Take the scores of some items apart. Looks at the user's latest events, one score an event and item.
 
@@ -70,8 +72,9 @@ def explain_ranked(
         numbers: (k,) items.
         vectors: (k, dim) of them.
         n_events: Most events to list an item.
+        words: See `ServedRanker.past_of_history`.
     """
-    past, positions = ranker.past_of_history(history, as_of_us, user_id)
+    past, positions = ranker.past_of_history(history, as_of_us, user_id, words)
     sums = HistorySums(ranker.bank, history, as_of_us)
     content, affinity = sums.content(positions), Affinity.of(past)
     features = describe(past, affinity, content, numbers, vectors)

@@ -88,13 +88,16 @@ class ServedRanker:
         """Of a user, as far as the snapshot knows; empty for somebody unknown."""
         return Past.of(self._named.traces, self._named.number_of(user_id), as_of_us)
 
-    def past_of_history(self, history: History, as_of_us: int, user_id: str | None = None) -> tuple[Past, IntArray]:
+    def past_of_history(
+        self, history: History, as_of_us: int, user_id: str | None = None, words: Words | None = None
+    ) -> tuple[Past, IntArray]:
         """Of events at hand, live ones too; those on texts that the snapshot does not have are left out.
 
         Args:
             history: All events of the user.
             as_of_us: Microseconds since 1970.
             user_id: Whose own traces are no sign of what others do; None for a visitor.
+            words: (m, 2) text hashes of the m events before the time, oldest first; None: of the texts in the history.
 
         Returns:
             The past, and the position in `history` of each of its events.
@@ -102,7 +105,8 @@ class ServedRanker:
         liked = np.flatnonzero((history.at_us < as_of_us) & (history.weights > 0))
         since_us = history.at_us[liked[-LATEST_EVENTS:]].min(initial=as_of_us)
         recent = liked[history.at_us[liked] >= since_us]
-        items, found = self._named.items_of(_words(history.events["text"], recent))
+        hashes = _words(history.events["text"], recent) if words is None else words[recent]
+        items, found = self._named.items_of(hashes)
         items, kept = items[found].astype(np.int32), recent[found]
         order = np.lexsort((items, history.at_us[kept]))[-LATEST_EVENTS:]  # ties as in the traces
         items, kept = items[order], kept[order]

@@ -102,9 +102,9 @@ def test_served_scores_are_those_of_the_evaluation(world: World, ask: Asking, fi
     """The same model, user and time: candidates and scores from the states are those from the log."""
     questions, ids = questions_for(world)
     log, user = questions.log, ids.index(user_id)
-    start, stop = np.searchsorted(log.users, [user, user + 1])
+    own = np.flatnonzero(log.users == user)
     test = TestEvents(
-        *(np.array([value]) for value in (user, AS_OF_US, 0, 0, log.n_items, start, stop)), include_seen=False
+        *(np.array([value]) for value in (user, AS_OF_US, 0, 0, log.n_items, own[0], own[-1] + 1)), include_seen=False
     )
     (items, features), *_ = questions.ask(test)
     scores = fitting.best_network().score(features)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from ranker_world import make_following_world
 from serving_world import World
 
@@ -52,6 +53,7 @@ def test_a_model_is_trained_once_and_a_killed_training_comes_to_the_same(
 
     def killed(files: TrainingFiles, options: TrainOptions) -> None:
         """One epoch is done and on disk."""
+        torch.set_num_threads(options.cpus)  # as a worker has: how sums are split shows in the last bit
 
         def stop(fitting: Any) -> None:
             files.write_state(fitting.state())

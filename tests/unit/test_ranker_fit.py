@@ -163,8 +163,10 @@ def world() -> tuple[EventLog, int]:
 def test_who_follows_whom_is_learned_and_beats_the_counts(world: tuple[EventLog, int]) -> None:
     log, start_us = world
     made = ranker_factory(vectors_for(log), tags_for(log), BANK)
-    ranker = made(log.before(start_us), {"train_events": 600, "validation_events": 150, "epochs": 4, "hidden": 16})
-    tests = asked_of(log, start_us).take(slice(0, 300))
+    ranker = made(
+        log.before(start_us), {"train_events": 300, "validation_events": 60, "epochs": 4, "hidden": 16, "batch": 8}
+    )
+    tests = asked_of(log, start_us).take(slice(0, 120))
     shown = {"ranker": ranker.watch(log, vectors_for(log)), "newest": COUNTS["newest"](log, {}).watch(log)}
     found = {name: place(contestant, log, tests).ranks for name, contestant in shown.items()}
     gains = {name: float(ndcg(ranks.above[:, 0], ranks.tied[:, 0], 10).mean()) for name, ranks in found.items()}

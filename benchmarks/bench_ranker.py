@@ -43,7 +43,6 @@ from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 
 _AT = 10
-_SPANS = ("5m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
 _FITTED = ("item kNN", "EASE", "iALS")
 Values = dict[str, npt.NDArray[np.float64]]
 Scorer = Callable[[EventLog, Window], Any]
@@ -67,7 +66,7 @@ def baselines(log: EventLog, start_us: int, validation: Window, args: argparse.N
     made: dict[str, Scorer] = {}
     for name in ("newest", "popular"):
         made[name] = lambda fit, _, name=name: COUNTS[name](fit, {})
-    for span in _SPANS:
+    for span in args.spans.split(","):
         settings = {"window_s": parse_duration(span)}
         made[f"popular {span}"] = lambda fit, _, settings=settings: BASELINES[TUNED_WINDOW](fit, settings)
     known = log.before(start_us)
@@ -83,6 +82,7 @@ def ranker(vectors: ItemVectors, tags: Tags, model: RankerModel | None, args: ar
     """The ranker: a model on disk, or fitted here, once or before each window."""
     kept: list[Ranker] = []
     settings = {"train_events": args.train_events, "epochs": args.epochs, "seed": args.seed}
+    settings["validation_events"] = args.validation_events
 
     def make(fit: EventLog, _: Window) -> Ranker:
         if model is not None:
@@ -183,7 +183,8 @@ def main() -> None:
     made.add_argument("--test-share", type=float, default=0.2)
     made.add_argument("--windows", type=int, default=3)
     made.add_argument("--max-events", type=int, default=2_000, help="tests a window")
-    made.add_argument("--validation-events", type=int, default=1_000, help="to tune baselines on")
+    made.add_argument("--validation-events", type=int, default=1_000, help="to tune baselines on, and to stop the fit by")
+    made.add_argument("--spans", default="15m,30m,1h,1d,7d", help="windows of popularity")
     made.add_argument("--fitted", default=",".join(_FITTED), help="baselines that are fitted")
     made.add_argument("--model", help="of the workspace; it must not have seen the test windows (default: fit one)")
     made.add_argument("--refit", action="store_true", help="before each window")

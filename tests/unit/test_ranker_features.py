@@ -22,7 +22,7 @@ from dynprof.ranker.traces import NO_TAG, Tags, Traces, last_before, slices
 from unit.ranker_data import BANK, MINUTE_US, asked_of, make_log, questions_of, random_log, tags_for, vectors_for
 
 SEEDS = st.integers(0, 1 << 30)
-few = settings(max_examples=12)
+few = settings(max_examples=6)
 
 
 def asked(questions: Questions, tests) -> list[tuple[np.ndarray, np.ndarray]]:

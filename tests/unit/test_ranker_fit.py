@@ -47,7 +47,7 @@ def random_examples(seed: int, n: int = 40, n_features: int = 6) -> Examples:
 
 @cache
 def fitted() -> Fitting:
-    return fit(random_examples(0), random_examples(1), OPTIONS)
+    return fit(random_examples(0, 400), random_examples(1, 100), OPTIONS)
 
 
 def same(one: dict, other: dict) -> bool:
@@ -55,9 +55,9 @@ def same(one: dict, other: dict) -> bool:
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
-    again = fit(random_examples(0), random_examples(1), OPTIONS)
+    again = fit(random_examples(0, 400), random_examples(1, 100), OPTIONS)
     assert again.curve == fitted().curve and same(again.best_weights(), fitted().best_weights())
-    other = fit(random_examples(0), random_examples(1), FitOptions(epochs=4, batch=16, hidden=8, seed=1))
+    other = fit(random_examples(0, 400), random_examples(1, 100), FitOptions(epochs=4, batch=16, hidden=8, seed=1))
     assert not same(other.best_weights(), fitted().best_weights())
 
 
@@ -73,18 +73,18 @@ def test_a_fit_that_is_taken_up_again_ends_where_it_would_have(tmp_path: Path) -
             raise KilledError
 
     with pytest.raises(KilledError):
-        fit(random_examples(0), random_examples(1), OPTIONS, on_epoch=die)
+        fit(random_examples(0, 400), random_examples(1, 100), OPTIONS, on_epoch=die)
     torch.manual_seed(99)  # another process has another generator
-    resumed = fit(random_examples(0), random_examples(1), OPTIONS, state=files.read_state())
+    resumed = fit(random_examples(0, 400), random_examples(1, 100), OPTIONS, state=files.read_state())
     assert len(files.read_curve()) == 2 and resumed.curve == fitted().curve
     assert same(resumed.best_weights(), fitted().best_weights())
 
 
 def test_it_learns_what_there_is_to_learn_and_keeps_the_best_epoch() -> None:
     curve = [line["ndcg@10"] for line in fitted().curve]
-    assert max(curve) == curve[fitted().best_epoch] > 0.75
-    scores = fitted().best_network().score(random_examples(1).features)
-    above, tied = random_examples(1).ranks(scores)
+    assert max(curve) == curve[fitted().best_epoch] > 0.7
+    scores = fitted().best_network().score(random_examples(1, 100).features)
+    above, tied = random_examples(1, 100).ranks(scores)
     assert ndcg(above, tied, 10).mean() == pytest.approx(max(curve))
 
 
@@ -123,7 +123,7 @@ def test_two_processes_together_take_the_steps_of_one() -> None:
     assert float(empty.detach()) == 0
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 1 << 30))
 def test_how_many_are_scored_at_once_and_in_which_order_shows_in_no_score(seed: int) -> None:
     rng, scorer = np.random.default_rng(seed), scorer_of(make_network(7, seed=seed % 97))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
@@ -18,12 +20,12 @@ DEFAULTS: Settings = {"l2": 100.0, "largest": 8_000}
 
 
 class Ease(FromPast):
-    """Score of j: sum over the items i that the user had of B_ij, where B minimises |X - X B|^2 + l2 |B|^2 and B_jj = 0.
+    """Score of j: sum over the items i that the user had of B_ij; B minimises |X - X B|^2 + l2 |B|^2 with B_jj = 0.
 
     With P = (X^T X + l2)^-1: B = I - P diag(P)^-1. By Woodbury P = (I - X^T (X X^T + l2)^-1 X) / l2, so the inverse
-    taken is that of users or of items, whichever are fewer, at most `largest`: 8 `largest`^2 bytes, three times while it
-    is computed. Where both are more, the `largest` items of most users are taken (ties to the lower number), and all
-    others score 0.
+    taken is that of users or of items, whichever are fewer, at most `largest`: 8 `largest`^2 bytes, three times while
+    it is computed. Where both are more, the `largest` items of most users are taken (ties to the lower number), and
+    all others score 0.
 
     Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 
@@ -48,7 +50,8 @@ class Ease(FromPast):
         self._place[self.kept] = np.arange(len(self.kept))
         had = had[:, self.kept].tocsr()
         by_users = had.shape[0] < had.shape[1]
-        self._had, self._by_item = (had, had.T.tocsr()) if by_users else (None, None)
+        self._had: Any = had if by_users else None
+        self._by_item: Any = had.T.tocsr() if by_users else None
         side = had if by_users else had.T.tocsr()
         self._inverse = _inverse((side @ side.T).toarray(), l2)
         self._rest = self._one_less_diagonal() if by_users else np.diagonal(self._inverse).copy()

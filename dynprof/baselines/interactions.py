@@ -11,7 +11,7 @@ from scipy import sparse
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 
-__all__ = ["blocks", "fit_matrix", "past_matrix"]
+__all__ = ["blocks", "fit_matrix", "latest_of_each", "past_matrix"]
 
 _US = 1e6
 _NUMBERS_AT_ONCE = 1 << 23
@@ -65,6 +65,14 @@ def past_matrix(
     row, position = row[latest], position[latest]
     values = _decayed((tests.event_us[row] - log.event_us[position]) / _US, half_life_s)
     return sparse.csr_matrix((values, (row, log.items[position])), shape=shape)
+
+
+def latest_of_each(log: EventLog, tests: TestEvents, row: int, most: int) -> npt.NDArray[np.int64]:
+    """Positions of the user's latest positive event with each of the `most` items met last, newest first."""
+    positions = np.arange(tests.history_start[row], tests.history_stop[row])
+    positions = positions[log.weights[positions] > 0][::-1]
+    first = np.unique(log.items[positions], return_index=True)[1]
+    return positions[np.sort(first)[:most]]
 
 
 def _last_of_each(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:

@@ -14,7 +14,7 @@ from dynprof.baselines.interactions import fit_matrix
 from dynprof.errors import ConfigError
 from dynprof.evaluation.log import EventLog
 
-__all__ = ["DEFAULTS", "ItemKnn", "nearest_items"]
+__all__ = ["DEFAULTS", "ItemKnn", "checked", "first_few", "nearest_items"]
 
 DEFAULTS: Settings = {"neighbours": 200, "shrink": 10.0, "half_life_s": None}
 
@@ -35,15 +35,8 @@ class ItemKnn(FromPast):
 
     def __init__(self, fit: EventLog, settings: Settings) -> None:
         super().__init__(fit.n_items)
-        chosen = settled(self.name, settings, DEFAULTS)
-        neighbours, shrink, self.half_life_s = chosen["neighbours"], chosen["shrink"], chosen["half_life_s"]
-        if neighbours is None or neighbours < 1 or neighbours != int(neighbours):
-            raise ConfigError(f"baseline 'item kNN': expected neighbours, a whole number >= 1, found {neighbours!r}.")
-        if shrink is None or not 0 <= shrink < np.inf:
-            raise ConfigError(f"baseline 'item kNN': expected shrink, a number >= 0, found {shrink!r}.")
-        if self.half_life_s is not None and not self.half_life_s > 0:
-            raise ConfigError(f"baseline 'item kNN': expected half_life_s > 0 or none, found {self.half_life_s!r}.")
-        self._neighbours = nearest_items(fit_matrix(fit).sign(), int(neighbours), shrink)
+        neighbours, shrink, self.half_life_s = checked(self.name, settled(self.name, settings, DEFAULTS))
+        self._neighbours = nearest_items(fit_matrix(fit).sign(), neighbours, shrink)
 
     def _answers(self, past: sparse.csr_matrix) -> Iterator[npt.NDArray[np.floating] | None]:
         found = past @ self._neighbours
@@ -52,6 +45,22 @@ class ItemKnn(FromPast):
             scores = np.zeros(self.n_items)
             scores[found.indices[entries]] = found.data[entries]
             yield scores
+
+
+def checked(name: str, chosen: Settings) -> tuple[int, float, float | None]:
+    """Neighbours, shrink and half-life.
+
+    Raises:
+        ConfigError: One of them means nothing.
+    """
+    neighbours, shrink, half_life_s = chosen["neighbours"], chosen["shrink"], chosen["half_life_s"]
+    if neighbours is None or neighbours < 1 or neighbours != int(neighbours):
+        raise ConfigError(f"baseline {name!r}: expected neighbours, a whole number >= 1, found {neighbours!r}.")
+    if shrink is None or not 0 <= shrink < np.inf:
+        raise ConfigError(f"baseline {name!r}: expected shrink, a number >= 0, found {shrink!r}.")
+    if half_life_s is not None and not half_life_s > 0:
+        raise ConfigError(f"baseline {name!r}: expected half_life_s > 0 or none, found {half_life_s!r}.")
+    return int(neighbours), shrink, half_life_s
 
 
 def nearest_items(had: sparse.csr_matrix, neighbours: int, shrink: float) -> sparse.csr_matrix:
@@ -68,24 +77,36 @@ def nearest_items(had: sparse.csr_matrix, neighbours: int, shrink: float) -> spa
     by_item = had.T.tocsr()
     n_users = np.diff(by_item.indptr).astype(np.float64)
     n_products = by_item @ np.diff(had.indptr).astype(np.float64)
-    indices, data, lengths = [], [], [np.zeros(1, np.int64)]
+    indices, data, lengths = [], [], [0]
     for rows in _blocks_of_work(n_products):
-        common = (by_item[rows] @ had).tocoo()
-        first, second = common.row + rows.start, common.col
-        other = first != second
-        first, second, both = first[other], second[other], common.data[other]
-        similarity = both / (np.sqrt(n_users[first] * n_users[second]) + shrink)
-        order = np.lexsort((second, -similarity, first))
-        starts = np.searchsorted(first[order], np.arange(rows.start, rows.stop))
-        place = np.arange(len(order)) - starts[first[order] - rows.start]
-        kept = order[place < neighbours]
-        indices.append(second[kept])
-        data.append(similarity[kept])
-        lengths.append(np.bincount(first[kept] - rows.start, minlength=rows.stop - rows.start))
+        common = by_item[rows] @ had
+        n_first = np.repeat(n_users[rows], np.diff(common.indptr))
+        similarity = common.data / (np.sqrt(n_first * n_users[common.indices]) + shrink)
+        for row, item in enumerate(range(rows.start, rows.stop)):
+            mine = slice(common.indptr[row], common.indptr[row + 1])
+            items, values = first_few(common.indices[mine], similarity[mine], item, neighbours)
+            indices.append(items)
+            data.append(values)
+            lengths.append(len(items))
     shape = (had.shape[1], had.shape[1])
     if not data:
         return sparse.csr_matrix(shape)
-    return sparse.csr_matrix((np.concatenate(data), np.concatenate(indices), np.cumsum(np.concatenate(lengths))), shape)
+    return sparse.csr_matrix((np.concatenate(data), np.concatenate(indices), np.cumsum(lengths)), shape)
+
+
+def first_few(
+    items: npt.NDArray[np.int32], values: npt.NDArray[np.float64], item: int, most: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """The `most` items of greatest value but the item itself, ties to the lower number, in no order."""
+    other = items != item
+    items, values = items[other], values[other]
+    if len(items) > most:
+        worst = np.partition(values, len(values) - most)[len(values) - most]
+        better, beside = np.flatnonzero(values > worst), np.flatnonzero(values == worst)
+        beside = beside[np.argsort(items[beside])[: most - len(better)]]
+        kept = np.concatenate([better, beside])
+        items, values = items[kept], values[kept]
+    return items, values
 
 
 def _blocks_of_work(work: npt.NDArray[np.float64]) -> Iterator[slice]:

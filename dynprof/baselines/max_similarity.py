@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.baselines.contract import Baseline, Settings, settled
-from dynprof.baselines.interactions import blocks
+from dynprof.baselines.interactions import blocks, latest_of_each
 from dynprof.errors import ConfigError
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
@@ -39,7 +39,7 @@ class MaxSimilarity(Baseline):
 
     def scores(self, tests: TestEvents) -> Iterator[npt.NDArray[np.floating]]:
         """As `Baseline.scores`. Vectors are read once for every few tests."""
-        width = int(tests.catalogue.max(initial=0))
+        width = max(int(tests.catalogue.max(initial=0)), self._last * _VECTORS_AT_ONCE)
         for rows in blocks(len(tests), width):
             mine = tests.take(rows)
             scores = self._scores(mine, int(mine.catalogue.max(initial=0)))
@@ -48,7 +48,7 @@ class MaxSimilarity(Baseline):
 
     def _scores(self, tests: TestEvents, n_items: int) -> npt.NDArray[np.float64]:
         """(n, n_items) scores."""
-        latest = [self._latest_items(tests, row) for row in range(len(tests))]
+        latest = [self.log.items[latest_of_each(self.log, tests, row, self._last)] for row in range(len(tests))]
         has = np.flatnonzero([len(items) for items in latest])
         out = np.zeros((len(tests), n_items))
         if not len(has):
@@ -59,10 +59,3 @@ class MaxSimilarity(Baseline):
             theirs = self.vectors.take(slice(start, min(start + _VECTORS_AT_ONCE, n_items))).astype(np.float64)
             out[has, start : start + len(theirs)] = np.maximum.reduceat(mine @ theirs.T, starts, axis=0)
         return out
-
-    def _latest_items(self, tests: TestEvents, row: int) -> npt.NDArray[np.int64]:
-        """The user's last distinct items before one test."""
-        history = slice(tests.history_start[row], tests.history_stop[row])
-        items = self.log.items[history][self.log.weights[history] > 0][::-1]
-        found, place = np.unique(items, return_index=True)
-        return found[np.argsort(place)[: self._last]].astype(np.int64)

@@ -9,6 +9,7 @@ from dynprof.baselines.contract import Factory, Settings
 from dynprof.baselines.ease import Ease
 from dynprof.baselines.ials import Ials
 from dynprof.baselines.item_knn import ItemKnn
+from dynprof.baselines.item_knn_live import ItemKnnLive
 from dynprof.baselines.max_similarity import MaxSimilarity
 from dynprof.baselines.recent_popularity import RecentPopularity
 from dynprof.duration import SECONDS_PER_DAY
@@ -42,6 +43,7 @@ BASELINES: dict[str, Factory] = {
     "popular 7d": _Popular("popular 7d", 7 * _DAY),
     TUNED_WINDOW: _Popular(TUNED_WINDOW),
     "item kNN": ItemKnn,
+    "item kNN (live)": ItemKnnLive,
     "EASE": Ease,
     "iALS": Ials,
     "max similarity": MaxSimilarity,
@@ -50,7 +52,7 @@ BASELINES: dict[str, Factory] = {
 
 FAMILIES: dict[str, str] = {
     **dict.fromkeys(("popular 1d", "popular 7d", TUNED_WINDOW), "counts"),
-    **dict.fromkeys(("item kNN", "EASE", "iALS"), "behaviour"),
+    **dict.fromkeys(("item kNN", "item kNN (live)", "EASE", "iALS"), "behaviour"),
     "max similarity": "vectors of a history",
 }
 """The column `family` of the results table."""
@@ -64,10 +66,11 @@ GRIDS: dict[str, Mapping[str, tuple[float | None, ...]]] = {
         )
     },
     "item kNN": {
-        "neighbours": (200.0, 50.0, 1_000.0),
+        "neighbours": (200.0, 50.0),
         "shrink": (10.0, 0.0, 100.0),
-        "half_life_s": (None, 7 * _DAY, _DAY, _HOUR),
+        "half_life_s": (None, 7 * _DAY, _DAY),
     },
+    "item kNN (live)": {"half_life_s": (None, 7 * _DAY, _DAY, _HOUR), "shrink": (10.0, 0.0)},
     "EASE": {"l2": (100.0, 1.0, 10.0, 1_000.0, 10_000.0)},
     "iALS": {"factors": (64.0, 32.0, 128.0), "regularization": (0.1, 1.0, 10.0), "alpha": (10.0, 1.0, 40.0)},
 }

@@ -27,8 +27,9 @@ def pose_bucket(
     tests: TestEvents,
     bucket_start: int,
     mean: npt.NDArray[np.float32],
+    target_us: npt.NDArray[np.int64],
 ) -> Posed:
-    """Profiles and exclusions of the tests whose users are in one bucket.
+    """Profiles and target scores of the tests whose users are in one bucket.
 
     Memory: the bucket's events as numbers, the profiles, and a bounded piece of one history with its vectors; from
     object storage the vectors of the tested users' texts.
@@ -40,6 +41,7 @@ def pose_bucket(
         tests: (n,) tests of the bucket, numbered in the log of all buckets.
         bucket_start: Position in that log of the bucket's first event.
         mean: (dim,) prior of users without a bio. Bios carry no time; they are taken as known.
+        target_us: (n,) time of each target's first event in the log of all buckets.
 
     Raises:
         WorkspaceError: A shard is missing, or a text has no vector.
@@ -57,7 +59,17 @@ def pose_bucket(
     rows[wanted] = found.rows[: len(wanted)]
     prior = np.vstack([mean[None, :], found.take(slice(len(wanted), None)).astype(np.float32)])[bio_rows]
     vectors = ItemVectors(found.chunk, rows)
-    return pose_tests(log, vectors, mine, question.decays, prior=prior, prior_weight=question.prior_weight)
+    return pose_tests(
+        log,
+        vectors,
+        mine,
+        question.decays,
+        prior=prior,
+        prior_weight=question.prior_weight,
+        clocks=question.clocks,
+        target_us=target_us,
+        with_drift=question.with_drift,
+    )
 
 
 def _bios(

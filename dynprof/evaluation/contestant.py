@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -106,14 +106,22 @@ class Placed:
     ranks: Ranks
     lists: npt.NDArray[np.int32]
 
+    def columns(self, methods: Sequence[int]) -> Placed:
+        """Some of the methods."""
+        return Placed(Ranks(self.ranks.above[:, methods], self.ranks.tied[:, methods]), self.lists[:, methods])
+
+    def rows(self, tests: npt.NDArray[np.integer]) -> Placed:
+        """Some of the test events."""
+        return Placed(Ranks(self.ranks.above[tests], self.ranks.tied[tests]), self.lists[tests])
+
     @classmethod
-    def beside(cls, parts: list[Placed]) -> Placed:
+    def beside(cls, parts: Sequence[Placed]) -> Placed:
         """The methods of all parts, on the same test events."""
         above, tied = (np.hstack([getattr(p.ranks, side) for p in parts]) for side in ("above", "tied"))
         return cls(Ranks(above, tied), np.concatenate([p.lists for p in parts], axis=1))
 
     @classmethod
-    def below(cls, parts: list[Placed]) -> Placed:
+    def below(cls, parts: Sequence[Placed]) -> Placed:
         """The test events of all parts, under the same methods."""
         above, tied = (np.vstack([getattr(p.ranks, side) for p in parts]) for side in ("above", "tied"))
         return cls(Ranks(above, tied), np.concatenate([p.lists for p in parts]))

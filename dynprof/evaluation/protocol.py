@@ -31,8 +31,8 @@ AUTO = "auto"
 """The sample that `sample_size` chooses."""
 
 _MOST_TESTS, _FEWEST_TESTS = 2_000, 500
-_SCORES_A_METHOD = 10_000_000_000
-"""Test events times texts: at 384 dimensions and seven profiles about six minutes of two cores."""
+_SCORES_A_METHOD = 5_000_000_000
+"""Test events times texts: at 384 dimensions and seven profiles about three minutes of two cores."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class TestEvents:
         history_start: int64 position in the log of the user's first event.
         history_stop: int64 position one after the user's last event strictly before the time; equal when there is none.
         include_seen: True: what the user had before stays a candidate.
+        asked_us: int64 microseconds from which a history's ages count, where that is not `event_us`: tests that
+            leave one out are put behind the end of the log.
     """
 
     __test__ = False  # for pytest: not a class of tests
@@ -69,6 +71,7 @@ class TestEvents:
     history_start: npt.NDArray[np.int64]
     history_stop: npt.NDArray[np.int64]
     include_seen: bool
+    asked_us: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -77,6 +80,11 @@ class TestEvents:
     def n_history(self) -> npt.NDArray[np.int64]:
         """(n,) number of events in each history."""
         return self.history_stop - self.history_start
+
+    @property
+    def as_of_us(self) -> npt.NDArray[np.int64]:
+        """(n,) time that the profile is as of."""
+        return self.event_us if self.asked_us is None else self.asked_us
 
     def excluded(self, log: EventLog, row: int) -> npt.NDArray[np.int32]:
         """Items of the catalogue of one test that do not count: the target and what the user had before, distinct."""
@@ -88,8 +96,9 @@ class TestEvents:
 
     def take(self, rows: npt.NDArray[np.integer] | slice) -> TestEvents:
         """Some of the rows."""
-        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "include_seen"}
-        return TestEvents(**arrays, include_seen=self.include_seen)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "include_seen"}
+        taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        return TestEvents(**taken, include_seen=self.include_seen)
 
     def within(self, log: EventLog, start: int) -> TestEvents:
         """The same tests in the log of their own bucket, whose events lie in the whole log from `start` on."""
@@ -140,7 +149,7 @@ def eligible_events(log: EventLog, window: Window, *, include_seen: bool = False
 def sample_size(max_events: int | str, n_items: int) -> int:
     """Largest number of test events; 0 for all.
 
-    `AUTO` asks for 2,000 up to five million texts and for fewer beyond, so that the work stops growing, but never for
+    `AUTO` asks for 2,000 up to 2.5 million texts and for fewer beyond, so that the work stops growing, but never for
     fewer than 500. Encoder and decays do not enter: they are compared on the same events.
 
     Raises:

@@ -183,7 +183,9 @@ def main() -> None:
     made.add_argument("--test-share", type=float, default=0.2)
     made.add_argument("--windows", type=int, default=3)
     made.add_argument("--max-events", type=int, default=2_000, help="tests a window")
-    made.add_argument("--validation-events", type=int, default=1_000, help="to tune baselines on, and to stop the fit by")
+    made.add_argument(
+        "--validation-events", type=int, default=1_000, help="to tune baselines on, and to stop the fit by"
+    )
     made.add_argument("--spans", default="15m,30m,1h,1d,7d", help="windows of popularity")
     made.add_argument("--fitted", default=",".join(_FITTED), help="baselines that are fitted")
     made.add_argument("--model", help="of the workspace; it must not have seen the test windows (default: fit one)")

@@ -27,9 +27,11 @@ from dynprof.evaluation.loading import Material, Plan, Question, load_material, 
 from dynprof.evaluation.metrics import parse_metric
 from dynprof.evaluation.results import RESULTS
 from dynprof.evaluation.storage import read_report, write_report
+from dynprof.evaluation.tabulate import RANKER
 from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
+from dynprof.ranker.contestant import TrainedRanker
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, parser, ray_session, run, start_logging
@@ -219,13 +221,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Parse flags, evaluate, summarise."""
     made = parser("evaluate", "Which profile predicts the next event best, among baselines, with intervals.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    made.add_argument("--ranker", metavar="NAME", help="a model of jobs.train --holdout-share that enters too")
     add_own_flags(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
     options = options_from(args, encoder=args.encoder)
     watch = Stopwatch()
+    workspace, entrants = Workspace(args.workspace), {}
+    if args.ranker:
+        entrants[RANKER] = Entrant(TrainedRanker(workspace, args.ranker), RANKER, {"model": args.ranker})
     with watch.stage("evaluate"):
-        document = evaluate(Workspace(args.workspace), options)
+        document = evaluate(workspace, options, entrants=entrants)
     return {"job": "evaluate", **summary_of(document), "workspace": args.workspace, "seconds": watch.seconds}
 
 

@@ -223,6 +223,7 @@ def _learned(files: TrainingFiles, plan: TrainingPlan) -> dict[str, Any]:
             n_candidates += len(part.features)
         found[role] = {"recall": round(n_hit / n_events, 4), "candidates": round(n_candidates / n_events, 1)}
     return {
+        "until_us": plan.window.stop_us,
         "window": [format_time_us(plan.window.start_us), format_time_us(plan.window.stop_us)],
         "n_train": len(plan.train),
         "n_validation": len(plan.validation),

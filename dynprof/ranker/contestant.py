@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,19 @@ from dynprof.evaluation.contestant import Factory
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
+from dynprof.lineage import present_corpus
 from dynprof.ranker.examples import make_examples
 from dynprof.ranker.fit import FitOptions, fit
+from dynprof.ranker.model import load_model
 from dynprof.ranker.plan import TrainingPlan, TrainingSize, plan_training
 from dynprof.ranker.questions import Questions
+from dynprof.ranker.reading import read_log, read_tags
 from dynprof.ranker.scorer import Scorer
 from dynprof.ranker.traces import Tags, Traces
+from dynprof.snapshot import format_time_us
+from dynprof.workspace import Workspace
 
-__all__ = ["NAME", "Ranker", "ranker_factory"]
+__all__ = ["NAME", "Ranker", "TrainedRanker", "fit_ranker", "ranker_factory"]
 
 NAME = "ranker"
 
@@ -69,6 +75,42 @@ class Ranker:
             found = np.full(int(tests.catalogue[row]), -np.inf, np.float32)
             found[items] = self._scorer.score(features)
             yield found
+
+
+@dataclass(frozen=True)
+class TrainedRanker:
+    """A `Factory` that fits nothing: a model of a workspace, where it has not seen the window.
+
+    Attributes:
+        workspace: Of the model and of the log.
+        model: Its name.
+    """
+
+    workspace: Workspace
+    model: str
+
+    def __call__(self, log: EventLog, settings: Mapping[str, Any]) -> Ranker:
+        """The model as a contestant.
+
+        Args:
+            log: Ends before the window; of the corpus that the workspace has now.
+            settings: None are used.
+
+        Raises:
+            ConfigError: The model was trained on events of the window.
+            WorkspaceError: There is no such model.
+        """
+        model = load_model(self.workspace, self.model)
+        until_us, known_us = int(model.manifest["until_us"]), int(log.event_us.max(initial=0)) + 1
+        if until_us > known_us:
+            raise ConfigError(
+                f"ranker {self.model}: expected a model of events before {format_time_us(known_us)}, found one of "
+                f"events up to {format_time_us(until_us)}: it has seen what it is tested on. "
+                "Train one with --holdout-share."
+            )
+        view = present_corpus(self.workspace)
+        _, names = read_log(self.workspace, view, model.meaning.type_weights)
+        return Ranker(model.scorer, read_tags(self.workspace, view, names), model.meaning.bank)
 
 
 def ranker_factory(vectors: ItemVectors, tags: Tags | None = None, bank: Bank = DEFAULT_BANK) -> Factory:

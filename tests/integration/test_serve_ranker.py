@@ -10,10 +10,12 @@ from fastapi.testclient import TestClient
 from ranker_world import make_following_world
 from serving_world import AS_OF_US, BIO_ONLY, SILENT, World
 
-from dynprof.evaluation import TestEvents
+from dynprof.errors import ConfigError
+from dynprof.evaluation import TestEvents, Window, choose_tests, eligible_events
 from dynprof.history import History
 from dynprof.keys import hash_words, text_hashes
 from dynprof.ranker.affinity import Affinity
+from dynprof.ranker.contestant import TrainedRanker
 from dynprof.ranker.examples import make_examples
 from dynprof.ranker.explained import HistorySums
 from dynprof.ranker.features import describe
@@ -54,7 +56,13 @@ def write_model(world: World, *, name: str = "m", fingerprint: str | None = None
         FitOptions(epochs=2, hidden=8),
     )
     meaning = RankerMeaning(fingerprint or world.spec.fingerprint, world.spec.bank, world.spec.type_weights)
-    save_model(world.workspace, name, meaning, fitting.best_weights(), {"curve": fitting.curve})
+    save_model(
+        world.workspace,
+        name,
+        meaning,
+        fitting.best_weights(),
+        {"curve": fitting.curve, "until_us": plan.window.stop_us},
+    )
     return fitting
 
 
@@ -125,6 +133,17 @@ def pa_texts(texts: list[str]):
     import pyarrow as pa
 
     return pa.array(texts, pa.string())
+
+
+def test_a_trained_model_enters_an_evaluation_of_what_it_has_not_seen(world: World, fitting: Fitting) -> None:
+    questions, _ = questions_for(world)
+    log = questions.log
+    ranker = TrainedRanker(world.workspace, "m")(log, {"model": "m"}).watch(log, questions.vectors)
+    tests = choose_tests(log, eligible_events(log, Window(0, AS_OF_US))[-3:])
+    (items, features), *_ = questions.ask(tests)
+    np.testing.assert_array_equal(next(ranker.scores(tests))[items], fitting.best_network().score(features))
+    with pytest.raises(ConfigError, match="has seen what it is tested on"):
+        TrainedRanker(world.workspace, "m")(log.before(int(log.event_us.max())), {})
 
 
 def test_an_explanation_adds_up_and_what_is_missing_was_computed_again(world: World, ask: Asking) -> None:

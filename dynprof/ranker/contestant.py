@@ -100,6 +100,7 @@ class TrainedRanker:
             ConfigError: The model was trained on events of the window.
             WorkspaceError: There is no such model.
         """
+        del settings
         model = load_model(self.workspace, self.model)
         until_us, known_us = int(model.manifest["until_us"]), int(log.event_us.max(initial=0)) + 1
         if until_us > known_us:

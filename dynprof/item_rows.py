@@ -14,7 +14,7 @@ from dynprof.embeddings import EMBEDDINGS, read_shard
 from dynprof.errors import WorkspaceError
 from dynprof.index.codes import Codes, encode
 from dynprof.index.graph import Graph
-from dynprof.keys import hash_words, text_shards
+from dynprof.keys import find_words, hash_words, text_shards
 from dynprof.lineage import CorpusView
 from dynprof.schema import CATALOGUE
 from dynprof.segments import read_items
@@ -90,14 +90,7 @@ class ItemRows:
 
     def find_rows(self, words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """(m,) row of each text, (m, 2) as of `hash_words`, and whether there is one; rows of absent ones are 0."""
-        first, last = self.sorted_words[:, 0], self.sorted_words[:, 1]
-        low, high = np.searchsorted(first, words[:, 0], "left"), np.searchsorted(first, words[:, 0], "right")
-        rows, found = np.zeros(len(words), np.int64), np.zeros(len(words), np.bool_)
-        for step in range(int((high - low).max(initial=0))):  # once, unless two texts share half a hash
-            at, mine = low + step, np.flatnonzero(low + step < high)
-            mine = mine[last[at[mine]] == words[mine, 1]]
-            rows[mine], found[mine] = self.sorted_rows[at[mine]], True
-        return rows, found
+        return find_words(words, self.sorted_words, self.sorted_rows)
 
 
 def _first_of_each_text(items: pa.Table) -> pa.Table:

@@ -97,6 +97,15 @@ class CatalogueItems:
         vectors[found] = self.catalogue.unit_vectors(rows[found])
         return KnownTexts(words, found, vectors)
 
+    def look_up(self, words: Words) -> tuple[FoundItems, npt.NDArray[np.bool_]]:
+        """The items of texts; those that were removed are none."""
+        rows, there = self.catalogue.find_rows(words)
+        there &= ~self.catalogue.index.is_removed(rows)
+        table = self.catalogue.take(rows[there])
+        created_us = np.asarray(table["created_at"].cast(pa.int64()))
+        vectors = self.catalogue.unit_vectors(rows[there])
+        return FoundItems(table, vectors, created_us, np.zeros(len(table)), None), there
+
     def _allowed(self, query: ItemQuery) -> npt.NDArray[np.bool_] | None:
         wanted = query.filter
         return self.catalogue.allowed(language=wanted.language, author_id=wanted.author, since_us=wanted.since_us)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dynprof.vectors import one_chunk
 
-__all__ = ["bucket_name", "buckets", "hash_words", "text_hashes", "text_shards"]
+__all__ = ["bucket_name", "buckets", "find_words", "hash_words", "text_hashes", "text_shards"]
 
 UINT64 = np.dtype("<u8")
 
@@ -59,3 +59,26 @@ def hash_words(hashes: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
         raise ValueError(f"expected text hashes without nulls, found {array.null_count} nulls; filter them first.")
     words = np.frombuffer(array.buffers()[1] or b"", UINT64, count=2 * (len(array) + array.offset))
     return words.reshape(-1, 2)[array.offset :]
+
+
+def find_words(
+    words: npt.NDArray[np.uint64], sorted_words: npt.NDArray[np.uint64], sorted_rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Look texts up among sorted ones.
+
+    Args:
+        words: (m, 2) text hashes as of `hash_words`.
+        sorted_words: (n, 2) likewise, sorted.
+        sorted_rows: (n,) what stands for each of them.
+
+    Returns:
+        (m,) row of each text and whether it is there; rows of absent ones are 0.
+    """
+    first, last = sorted_words[:, 0], sorted_words[:, 1]
+    low, high = np.searchsorted(first, words[:, 0], "left"), np.searchsorted(first, words[:, 0], "right")
+    rows, found = np.zeros(len(words), np.int64), np.zeros(len(words), np.bool_)
+    for step in range(int((high - low).max(initial=0))):  # once, unless two texts share half a hash
+        at, mine = low + step, np.flatnonzero(low + step < high)
+        mine = mine[last[at[mine]] == words[mine, 1]]
+        rows[mine], found[mine] = sorted_rows[at[mine]], True
+    return rows, found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +16,7 @@ __all__ = [
     "DEFAULT_ITEM_HALF_LIFE",
     "DEFAULT_METRIC",
     "METRICS",
+    "AskedMetric",
     "Metric",
     "Question",
     "Ranking",
@@ -27,6 +30,9 @@ DEFAULT_METRIC: Metric = "cosine_time"
 """On real reposts a ranking that ignores the age of the candidate loses to a sort by date (docs/serving.md)."""
 
 DEFAULT_ITEM_HALF_LIFE = "2d"
+
+AskedMetric = Literal[Metric, "ranker"]
+"""What a question may name: a similarity, or the ranker (dynprof/ranker), which falls back to `DEFAULT_METRIC`."""
 
 
 def recommend(

@@ -154,5 +154,8 @@ class ItemSource(Protocol):
     def find_texts(self, words: Words) -> KnownTexts:
         """Texts by their hashes."""
 
+    def look_up(self, words: Words) -> tuple[FoundItems, npt.NDArray[np.bool_]]:
+        """The items of texts, scored 0, in the order of (n, 2) words; and (n,) which may be returned."""
+
     def has_popularity(self, as_of_us: int) -> bool:
         """Whether recent popularity is known as of a time."""

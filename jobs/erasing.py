@@ -25,7 +25,7 @@ __all__ = ["drop_old_snapshots", "erase", "erase_what_log_says"]
 
 LOG = logging.getLogger("dynprof.erase")
 
-_DERIVED = ("reports", "index")
+_DERIVED = ("reports", "index", "traces", "models")
 """Folders that are made of the corpus and go as a whole: `jobs.evaluate` and `jobs.index` make them anew."""
 
 

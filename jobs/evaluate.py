@@ -27,9 +27,11 @@ from dynprof.evaluation.loading import Material, Plan, Question, load_material, 
 from dynprof.evaluation.metrics import parse_metric
 from dynprof.evaluation.results import RESULTS
 from dynprof.evaluation.storage import read_report, write_report
+from dynprof.evaluation.tabulate import RANKER
 from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
+from dynprof.ranker.contestant import TrainedRanker
 from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
@@ -221,6 +223,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Parse flags, evaluate, summarise."""
     made = parser("evaluate", "Which profile predicts the next event best, among baselines, with intervals.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
+    made.add_argument("--ranker", metavar="NAME", help="a model of jobs.train --holdout-share that enters too")
     add_own_flags(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
@@ -228,6 +231,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     watch = Stopwatch()
     workspace, chosen = Workspace(args.workspace), None
     weighings: tuple[Weighing, ...] = ()
+    entrants = (
+        {RANKER: Entrant(TrainedRanker(workspace, args.ranker), RANKER, {"model": args.ranker})} if args.ranker else {}
+    )
     if args.tune:
         with watch.stage("tune"):
             chosen = tune_workspace(workspace, options)
@@ -235,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         options, weighings = with_choice(options, chosen)
     with watch.stage("evaluate"):
         choice = None if chosen is None else chosen.to_json()
-        document = evaluate(workspace, options, weighings=weighings, choice=choice)
+        document = evaluate(workspace, options, entrants=entrants, weighings=weighings, choice=choice)
     told = {"job": "evaluate", **summary_of(document), "workspace": args.workspace}
     if args.report:
         with watch.stage("page"):

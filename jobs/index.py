@@ -1,4 +1,7 @@
-"""`python -m jobs.index`: the items of a snapshot as files that servers map into memory, with a graph above a size."""
+"""`python -m jobs.index`: the items of a snapshot as files that servers map into memory, with a graph above a size.
+
+And the traces that a ranker reads, where one was trained for such a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from dynprof.errors import WorkspaceError
 from dynprof.item_files import INDEX, item_files, save_items
 from dynprof.item_rows import GRAPH_FROM, ItemRows
+from dynprof.ranker.model import latest_model
+from dynprof.ranker.served import meaning_of
+from dynprof.ranker.trace_files import ensure_traces
 from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
 from jobs import command
@@ -37,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             manifest = save_items(items, workspace, fingerprint, corpus_id)
     else:
         manifest = before
+    with watch.stage("traces"):
+        has_ranker = _write_traces(store)
     return {
         "job": "index",
         "workspace": flags.workspace,
@@ -44,9 +53,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "folder": "/".join((INDEX, *folder[1:])),
         "rows_out": manifest["n_items"],
         "has_graph": manifest["has_graph"],
+        "has_ranker": has_ranker,
         "done_before": before is not None,
         "seconds": watch.seconds,
     }
+
+
+def _write_traces(store: SnapshotStore) -> bool:
+    """What servers need for the ranker, where one was trained for such a snapshot; whether one was."""
+    try:
+        latest_model(store.workspace, meaning_of(store.spec))
+    except WorkspaceError:  # none, or none that fits: a FingerprintError is one
+        return False
+    ensure_traces(store)
+    return True
 
 
 def _parser() -> Any:

@@ -19,6 +19,7 @@ from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
 from serve.defaults import Defaults, read_defaults
 from serve.live_engine import LiveSources
+from serve.ranker_slot import RankerSlot
 from serve.schemas import EncoderAnswer
 from serve.text_encoder import TextEncoder
 
@@ -54,6 +55,7 @@ class Engine:
         text_encoder: For texts that are posted.
         loaded_us: When it was loaded, microseconds since 1970.
         defaults: What completes a question.
+        ranker: What scores `metric=ranker`, if there is one.
         live: What follows the log; None without one.
     """
 
@@ -65,6 +67,7 @@ class Engine:
     text_encoder: TextEncoder
     loaded_us: int
     defaults: Defaults
+    ranker: RankerSlot
     live: LiveSources | None = None
 
     @classmethod
@@ -92,6 +95,7 @@ class Engine:
             encoder,
             time.time_ns() // 1000,
             read_defaults(store),
+            RankerSlot(store),
             live,
         )
         LOG.info("snapshot=%s users=%d items=%d loaded", store.name, store.n_users, len(opened.items))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from dynprof.recommend import Metric
+from dynprof.recommend import AskedMetric
 from serve.errors import ErrorDetail
 from serve.schemas import SnapshotNamed, UserAnswer
 
@@ -41,7 +41,7 @@ class ItemAnswer(BaseModel):
 class ScoredItem(ItemAnswer):
     """An item that is close to something."""
 
-    score: float
+    score: float = Field(description="Of `ranker` any number; only differences mean something.")
 
 
 class ScoreParts(BaseModel):
@@ -78,6 +78,7 @@ class ExplanationAnswer(BaseModel):
     prior: float = Field(description="Share of the bio, or of everybody's mean.")
     popularity: float = Field(description="Share of recent popularity.")
     other_events: float = Field(description="Share of all events that are not listed.")
+    features: dict[str, float] | None = Field(None, description="What `ranker` saw; null for other metrics.")
     events: list[CarryingEvent] = Field(description="Those that carry most of it, largest share without sign first.")
 
 
@@ -97,7 +98,9 @@ class RecommendationsAnswer(UserAnswer):
         "or what is new. Null: nothing did."
     )
     error_bound: float = Field(ge=0, le=2, description="Of the profile, as in its own answer.")
-    metric: Metric
+    metric: AskedMetric = Field(description="What the items were ranked by.")
+    fallback: str | None = Field(None, description="Why it is not the one that was asked for; null where it is.")
+    model: str | None = Field(None, description="Of `ranker`; null for other metrics.")
     item_half_life: str | None = Field(description="Null unless the metric is `cosine_time`.")
     exclude_seen: bool
     diversity: float

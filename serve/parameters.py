@@ -13,7 +13,7 @@ from dynprof.duration import format_duration, parse_duration
 from dynprof.errors import ConfigError
 from dynprof.learned_decay import LEARNED
 from dynprof.profile import MICROSECONDS
-from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
+from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, AskedMetric
 from dynprof.snapshot import parse_time_us
 from dynprof.sources import ItemFilter
 from serve.defaults import Defaults
@@ -173,10 +173,11 @@ class NeighborsQuery(_DecayQuery):
 class RecommendationsQuery(_Items, _AsOf, _DecayQuery):
     """Of `/recommendations`."""
 
-    metric: Metric = Field(
+    metric: AskedMetric = Field(
         DEFAULT_METRIC,
         description="`basic`: profile . item. `cosine`. `cosine_time`: (1 + cosine) / 2, times what the item's age "
-        "leaves of it.",
+        "leaves of it. `ranker`: what `jobs.train` learned of who takes to what; without a model for this snapshot the "
+        "answer is `cosine_time`, and `fallback` says why.",
     )
     item_half_life: HalfLife = Field(
         DEFAULT_ITEM_HALF_LIFE, description="Age at which `cosine_time` counts an item half; other metrics ignore it."

@@ -13,6 +13,7 @@ from dynprof.errors import AsOfError, UnknownItemError, UnknownUserError
 from dynprof.explain import Explanation, explain
 from dynprof.history import History
 from dynprof.profile import age_seconds
+from dynprof.recommend import DEFAULT_METRIC, AskedMetric, Metric
 from dynprof.sources import FoundItems, ItemQuery
 from serve import subject
 from serve.about import about_snapshot, about_user, datetime_of
@@ -31,6 +32,7 @@ from serve.item_schemas import (
     SimilarAnswer,
 )
 from serve.parameters import RecommendationsQuery, SimilarQuery
+from serve.ranked_answers import ranked_items, ranked_reasons, usable_ranker
 from serve.subject import Subject
 from serve.visitor import visitor
 
@@ -55,19 +57,27 @@ def recommendations_for(engine: Engine, user_id: str, query: RecommendationsQuer
 def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQuery) -> RecommendationsAnswer:
     """Exact: every item that appeared before the time is a candidate, unless a filter or the user's past says no."""
     cold = _cold_start(engine, who)
+    ranker, fallback = usable_ranker(engine, who) if query.metric == "ranker" else (None, None)
+    metric: AskedMetric = DEFAULT_METRIC if fallback else query.metric
     asked = _item_query(who, query, cold)
-    found = engine.items.search(asked)
-    if query.diversity > 0:
+    if ranker is not None:
+        found = ranked_items(engine, ranker, who, query)
+    else:
+        found = engine.items.search(asked)
         found = found.take(diversify(found.scores, found.vectors, query.k, query.diversity))
-    reasons = _reasons(who, query, found, asked) if query.explain else [None] * len(found.scores)
-    rows = zip(_rows(found), _parts(found, asked), reasons, strict=True)
+    reasons: Sequence[ExplanationAnswer | None] = [None] * len(found.scores)
+    if query.explain:
+        reasons = _reasons(who, query, found, asked) if ranker is None else ranked_reasons(ranker, who, query, found)
+    rows = zip(_rows(found), _parts(found, asked, aged=metric == "cosine_time"), reasons, strict=True)
     return RecommendationsAnswer(
         **about_user(engine, who),
         known=who.known,
         cold_start=cold,
         error_bound=who.read.error_bound,
-        metric=query.metric,
-        item_half_life=query.item_half_life if query.metric == "cosine_time" else None,
+        metric=metric,
+        fallback=fallback,
+        model=None if ranker is None else ranker.model.name,
+        item_half_life=query.item_half_life if metric == "cosine_time" else None,
         exclude_seen=query.exclude_seen,
         diversity=query.diversity,
         items=[RecommendedItem(**row, parts=parts, explanation=reason) for row, parts, reason in rows],
@@ -141,7 +151,7 @@ def _item_query(who: Subject, query: RecommendationsQuery, cold: ColdStart | Non
         None if cold == "newest" else who.read.vector,
         query.k if query.diversity == 0 else pool_size(query.k),
         who.as_of_us,
-        metric=query.metric,
+        metric=_similarity(query),
         item_decay=Decay("exponential", query.item_half_life),
         filter=query.filter,
         excluded=who.seen() if query.exclude_seen else np.empty((0, 2), np.uint64),
@@ -149,19 +159,23 @@ def _item_query(who: Subject, query: RecommendationsQuery, cold: ColdStart | Non
     )
 
 
+def _similarity(query: RecommendationsQuery) -> Metric:
+    """What is searched by: what stands in for the ranker, where it is asked for."""
+    return DEFAULT_METRIC if query.metric == "ranker" else query.metric
+
+
 def _rows(found: FoundItems) -> list[dict[str, Any]]:
     return [{**row, "score": s} for row, s in zip(found.table.to_pylist(), found.scores.tolist(), strict=True)]
 
 
-def _parts(found: FoundItems, asked: ItemQuery) -> list[ScoreParts]:
+def _parts(found: FoundItems, asked: ItemQuery, *, aged: bool) -> list[ScoreParts]:
     ages_s = age_seconds(asked.as_of_us, found.created_us)
     n = len(ages_s)
     norm = 0.0 if asked.vector is None else float(np.linalg.norm(asked.vector))
     cosines: list[float | None] = [None] * n
     if asked.vector is not None:
         cosines = np.clip(found.vectors @ asked.vector / (norm or 1.0), -1, 1).astype(float).tolist()
-    aged = asked.vector is None or asked.metric == "cosine_time"
-    weights = asked.item_decay.weights(ages_s).tolist() if aged else [None] * n
+    weights = asked.item_decay.weights(ages_s).tolist() if aged or asked.vector is None else [None] * n
     popularity = [None] * n if found.popularity is None else found.popularity.tolist()
     rows = zip(cosines, weights, popularity, ages_s.tolist(), strict=True)
     return [ScoreParts(cosine=c, time_weight=w, popularity=p, age_s=a) for c, w, p, a in rows]
@@ -180,7 +194,7 @@ def _reasons(who: Subject, query: RecommendationsQuery, found: FoundItems, asked
         prior=who.prior,
         prior_weight=who.prior_weight,
         items=found.vectors,
-        metric=query.metric,
+        metric=asked.metric,
         time_weights=time_weights,
         n_events=query.explain_events,
     )

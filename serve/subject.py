@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ class Subject:
         decay: That it was read with.
         as_of_us: Its time, microseconds since 1970.
         read: The profile.
+        bare: Reads it at any decay and time without the prior.
         prior: (dim,) what it was shrunk towards.
         prior_weight: kappa.
         times: When and how heavy the events were.
@@ -41,6 +42,7 @@ class Subject:
     decay: Decay
     as_of_us: int
     read: UserProfile
+    bare: Callable[[Decay, int], UserProfile]
     prior: npt.NDArray[np.float32]
     prior_weight: float
     times: Callable[[], WeightedTimes]
@@ -116,6 +118,7 @@ def posted(
         decay,
         as_of_us,
         read,
+        lambda decay, at_us: history.profile(decay, at_us, prior=prior, prior_kind=kind, prior_weight=0.0),
         prior,
         users.prior_weight,
         times=lambda: history,
@@ -138,6 +141,7 @@ def _subject(
         decay,
         as_of_us,
         read,
+        replace(found, prior_weight=0.0).profile,
         found.prior,
         found.prior_weight,
         times,

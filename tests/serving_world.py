@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,10 +106,10 @@ class World:
         return np.asarray(self.events["timestamp"].cast(pa.int64()))
 
 
-def make_world(root: Path) -> World:
-    """Write a finished workspace below `root`."""
+def make_world(root: Path, rows: Iterable[dict[str, Any]] | None = None) -> World:
+    """Write a finished workspace below `root`, of `raw_events` or of other rows."""
     workspace = Workspace(root)
-    events, bios = write_corpus(workspace)
+    events, bios = write_corpus(workspace, raw_events() if rows is None else rows)
     encoder = load_encoder(ENCODER)
     population = write_embeddings(workspace, events, bios)
     spec = SnapshotSpec(encoder.fingerprint, encoder.dim, AS_OF_US, parse_decays("all", HALF_LIFE))
@@ -150,10 +150,10 @@ def event(
     return {**row, "text": text, "weight": weight, "language": "en"}
 
 
-def write_corpus(workspace: Workspace) -> tuple[pa.Table, pa.Table]:
+def write_corpus(workspace: Workspace, rows: Iterable[dict[str, Any]]) -> tuple[pa.Table, pa.Table]:
     """corpus/: events and bios by user bucket, items by item bucket; returns events and bios."""
     cold = {"item_id": "cold", "text": "nobody ever posted this", "created_at": START_US}
-    raw = pa.Table.from_pylist(list(raw_events()), schema=RAW_EVENTS)
+    raw = pa.Table.from_pylist(list(rows), schema=RAW_EVENTS)
     mixed = [mixed_events(raw, N_BUCKETS), mixed_items(pa.Table.from_pylist([cold], schema=RAW_ITEMS), N_BUCKETS)]
     items, events = resolve_items(pa.concat_tables(mixed))
     bios = [{"user_id": u, "bio": b, "read_order": i} for i, (u, b) in enumerate(BIOS_OF.items())]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Lock
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -73,6 +75,10 @@ class LiveItems:
     def find_texts(self, words: Words) -> KnownTexts:
         """Texts by their hashes."""
         return self._items.find_texts(words)
+
+    def look_up(self, words: Words) -> tuple[FoundItems, npt.NDArray[np.bool_]]:
+        """The items of texts; those that were removed are none."""
+        return self._items.look_up(words)
 
     def has_popularity(self, as_of_us: int) -> bool:
         """Whether recent popularity is known as of a time."""

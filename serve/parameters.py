@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT_KIND",
     "MOST_EXPLAINED",
     "MOST_RESULTS",
+    "Count",
     "Moment",
     "Name",
     "NeighborsQuery",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from dynprof.history import History, WeightedTimes
 from dynprof.sources import UserSource
 from dynprof.user_profile import KnownUser, Prior, UserProfile
 
-__all__ = ["Subject", "anybody", "posted", "several", "user"]
+__all__ = ["Subject", "anybody", "posted", "several", "user", "user_without"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -57,6 +58,28 @@ def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subjec
     """
     found = users.user(user_id)
     return _subject(users, user_id, found, found.profile(decay, as_of_us), decay, as_of_us)
+
+
+def user_without(
+    users: UserSource, user_id: str, event_ids: Collection[str], decay: Decay, as_of_us: int
+) -> tuple[Subject, list[str]]:
+    """A user as if some events had never been, and the ids of those of them that the user has.
+
+    Every other event is weighed anew, so the profile is exact for everybody. What the texts of those events were stays
+    known: they are not recommended.
+
+    Raises:
+        UnknownUserError: There is no such user.
+    """
+    found, history = users.user(user_id), users.history(user_id)
+    ids = history.events["event_id"].to_pylist()
+    stays = np.array([event_id not in event_ids for event_id in ids], np.bool_)
+    rest = history.take(np.flatnonzero(stays))
+    prior = found.prior, found.prior_weight
+    read = rest.profile(decay, as_of_us, prior=prior[0], prior_kind=found.prior_kind, prior_weight=prior[1])
+    seen = partial(users.seen, user_id, as_of_us)
+    left_out = [event_id for event_id, stay in zip(ids, stays.tolist(), strict=True) if not stay]
+    return Subject(user_id, True, decay, as_of_us, read, *prior, lambda: rest, lambda: rest, seen), left_out
 
 
 def several(users: UserSource, user_ids: Sequence[str], decay: Decay, as_of_us: int) -> list[Subject | Exception]:

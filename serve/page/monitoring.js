@@ -1,0 +1,1 @@
+export async function draw(main){ main.textContent="soon"; }

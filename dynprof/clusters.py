@@ -57,8 +57,7 @@ def spherical_k_means(vectors: FloatArray, k: int) -> Clusters:
     centers = _seeds(vectors, k)
     for _ in range(_ROUNDS):
         of = np.argmax(vectors @ centers.T, axis=1)
-        sums = np.zeros_like(centers)
-        np.add.at(sums, of, vectors)
+        sums = (of[:, None] == np.arange(len(centers))).astype(np.float32).T @ vectors
         moved = _unit(np.where(np.any(sums, axis=1, keepdims=True), sums, centers))
         done = np.allclose(moved, centers, atol=1e-5)
         centers = moved

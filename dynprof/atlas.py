@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.linalg import eigh
 
 from dynprof.clusters import Clusters, spherical_k_means
 from dynprof.word_labels import Background, label_groups
@@ -65,11 +66,12 @@ class Projection:
             return cls(np.zeros(dim), np.zeros((2, dim)), np.zeros(2))
         mean = sample.mean(0)
         sample -= mean
-        values, columns = np.linalg.eigh(sample.T @ sample)
-        values, axes = np.maximum(values[::-1], 0.0), columns.T[::-1][:2].copy()
+        scatter = sample.T @ sample
+        total = float(np.trace(scatter))
+        values, columns = eigh(scatter, subset_by_index=[max(0, dim - 2), dim - 1])
+        values, axes = np.maximum(values[::-1], 0.0), columns.T[::-1].copy()
         axes *= np.sign(axes[np.arange(len(axes)), np.argmax(np.abs(axes), axis=1)])[:, None]
-        total = values.sum()
-        explained = values[:2] / total if total > 1e-12 * len(sample) else np.zeros(len(axes))
+        explained = values / total if total > 1e-12 * len(sample) else np.zeros(len(axes))
         axes[explained <= 0] = 0.0
         missing = 2 - len(axes)
         return cls(mean, np.pad(axes, ((0, missing), (0, 0))), np.pad(explained, (0, missing)))

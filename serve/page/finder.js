@@ -11,7 +11,7 @@ export function makeFinder({ label, choose, find, id = "find" }) {
   let asked = 0;
   const list = h("ul", { class: "found", id: listId, role: "listbox", "aria-label": "Users", hidden: true });
   const field = h("input", {
-    type: "search", id, placeholder: `${label}  ( / )`, autocomplete: "off", spellcheck: false, role: "combobox", "aria-label": label,
+    type: "search", id, placeholder: id === "find" ? `${label}  ( / )` : label, autocomplete: "off", spellcheck: false, role: "combobox", "aria-label": label,
     "aria-expanded": "false", "aria-controls": listId, "aria-autocomplete": "list",
     oninput: () => look(), onfocus: () => look(), onkeydown: press, onblur: () => setTimeout(close, 120),
   });

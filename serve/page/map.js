@@ -58,7 +58,7 @@ class MapView {
       panel("A path over time", { id: "path" }, this.kind === "users" ? [finder.element, this.path] : h("p", { class: "hint" }, "Paths are drawn on the map of users.")),
       panel("Point", { id: "point", aside: h("button", { class: "link", type: "button", onclick: () => this.list() }, "list the middle") }, this.card),
     ];
-    fill(this.card, h("p", { class: "hint" }, "Point at one, or choose one with a click. Two dimensions are a shadow of many: what is far apart here is different, what is close may still be. There is no UMAP: it would be another dependency and half a minute of work for each snapshot, and its axes move."));
+    fill(this.card, h("p", { class: "hint" }, "Point at one, or choose one with a click. Two dimensions are a shadow of many: what is far apart here is different, what is close may still be. UMAP is not offered: its axes mean nothing and move with every run, so neither a path nor yesterday's picture could be compared."));
     const head = h("div", { class: "head" }, h("div", {}, h("h1", {}, "Map"), h("p", { class: "hint" }, hint)), h("div", { class: "choices", role: "group", "aria-label": "What is shown" }, other("users", "Users"), other("items", "Items")));
     const none = h("p", { class: "empty" }, `There are no ${this.kind} with a vector yet.`);
     const sheetPanel = h("section", { class: "panel sheet", "aria-label": "Map" }, sheet.n ? [this.canvas.element, zoom, this.tip] : none);

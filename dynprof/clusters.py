@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Clusters", "spherical_k_means", "sensible_clusters"]
+__all__ = ["Clusters", "sensible_clusters", "spherical_k_means"]
 
 FloatArray = npt.NDArray[np.float32]
 

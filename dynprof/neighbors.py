@@ -113,7 +113,7 @@ class NeighborIndex:
         return Ranking(best, cosines[best])
 
     def anchor(self, decay: Decay) -> Decay:
-        """The decay most like this one whose matrix is in memory; where none is, one that the snapshot was built with."""
+        """The decay most like this one whose matrix is in memory; where none is, one of the snapshot's own."""
         with self._lock:
             kept = list(self._matrices)
         return min(kept or self._store.spec.decays, key=lambda other: _unlikeness(decay, other))
@@ -151,10 +151,8 @@ class NeighborIndex:
 
 def _unlikeness(a: Decay, b: Decay) -> tuple[bool, float, bool]:
     """Smallest for equal decays, then for those of a like half-life, and of the same kind."""
-    if a.half_life_s is None or b.half_life_s is None:
-        apart = math.inf
-    else:
-        apart = abs(math.log(a.half_life_s / b.half_life_s))
+    both = a.half_life_s is not None and b.half_life_s is not None
+    apart = abs(math.log((a.half_life_s or 1) / (b.half_life_s or 1))) if both else math.inf
     return a != b, apart, a.kind != b.kind
 
 

@@ -16,8 +16,9 @@ FloatArray = npt.NDArray[np.float64]
 _NOT_WORDS = r"(?:^|\s)(?:@\S+|&\w+;)|['’]\w{1,2}\b"
 _BETWEEN = r"[^\p{L}\p{M}\p{N}_#]+"
 _LEAST_LETTERS = r"\p{L}.*\p{L}"
-_PRIOR_WORDS = 500.0  # how many words the background is worth, beside those of the group
-_LEAST_SCORE = 1.0
+_MOST_PRIOR_WORDS = 500.0  # that the background is worth, beside those of the group; of a small one a tenth of it
+_LEAST_PRIOR = 0.5  # of any word, so that one that nobody else says is no infinite surprise, and no doubtful one
+_LEAST_SCORE = 0.8
 
 
 class Background:
@@ -72,7 +73,9 @@ def label_groups(
     said = np.zeros((n_groups, len(coded.dictionary)))
     np.add.at(said, (groups[parents], np.asarray(coded.indices, np.int64)), 1.0)
     general = background.counts_of(coded.dictionary)
-    prior = _PRIOR_WORDS * (general + 0.5) / (background.counts.sum() + 0.5 * len(general))
+    n_general = float(background.counts.sum())
+    worth = min(_MOST_PRIOR_WORDS, max(1.0, n_general / 10))
+    prior = _LEAST_PRIOR + worth * general / max(1.0, n_general)
     scores = _log_odds(said, np.broadcast_to(general, said.shape), prior)
     if n_groups > 1:
         scores = np.minimum(scores, _log_odds(said, said.sum(0) - said, prior))
@@ -111,4 +114,3 @@ def _words(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.
     words, parents = pc.list_flatten(split), np.asarray(pc.list_parent_indices(split), np.int64)
     good = pc.match_substring_regex(words, _LEAST_LETTERS)
     return words.filter(good), parents[np.asarray(good)]
-

@@ -31,7 +31,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """No other host, no script and no style within a page, no text that becomes code.
 
-Plotly adds rules one by one to a style element that it makes; the hash is that of an empty one, so that this may be there.
+Plotly adds rules one by one to a style element that it makes; the hash is that of an empty one, so that it may be.
 """
 
 _HEADERS = {

@@ -33,7 +33,9 @@ def timeline_answer(engine: Engine, user_id: str, query: TimelineQuery) -> Timel
     times_us = times_of(engine, history, query)
     path = profile_path(history, decay, times_us, prior=user.prior, prior_weight=user.prior_weight)
     bio = user.prior if user.prior_kind == "bio" else None
-    who = subject.posted(engine.users, history, np.empty((0, 2), np.uint64), bio, decay, int(times_us[-1]), stranger=user_id)
+    who = subject.posted(
+        engine.users, history, np.empty((0, 2), np.uint64), bio, decay, int(times_us[-1]), stranger=user_id
+    )
     times = times_us.tolist()
     then, now = (_end(engine, times[at], path.profiles.vectors[at], query.items) for at in (0, -1))
     return TimelineAnswer(**about_user(engine, who), points=_points(path, times), then=then, now=now)

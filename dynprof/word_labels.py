@@ -76,19 +76,21 @@ def label_groups(
     n_general = float(background.counts.sum())
     worth = min(_MOST_PRIOR_WORDS, max(1.0, n_general / 10))
     prior = _LEAST_PRIOR + worth * general / max(1.0, n_general)
-    scores = _log_odds(said, np.broadcast_to(general, said.shape), prior)
+    scores = _log_odds(said, np.broadcast_to(general, said.shape), n_general, prior)
     if n_groups > 1:
-        scores = np.minimum(scores, _log_odds(said, said.sum(0) - said, prior))
+        others = said.sum(0) - said
+        scores = np.minimum(scores, _log_odds(said, others, others.sum(1, keepdims=True), prior))
     scores *= _length_factors(coded.dictionary)
     least = np.minimum(2.0, said.max(1, keepdims=True))  # a word said once labels nothing, unless there is no other
     scores[said < least] = -np.inf
     return [_best(row, coded.dictionary, n_words) for row in scores]
 
 
-def _log_odds(said: FloatArray, elsewhere: FloatArray, prior: FloatArray) -> FloatArray:
-    """(n_groups, n_words) z-scores of each word in each group against what is said elsewhere."""
-    total = prior.sum()
-    n_said, n_elsewhere = said.sum(1, keepdims=True), elsewhere.sum(1, keepdims=True)
+def _log_odds(
+    said: FloatArray, elsewhere: FloatArray, n_elsewhere: FloatArray | float, prior: FloatArray
+) -> FloatArray:
+    """(n_groups, n_words) z-scores of each word in each group against what is said elsewhere, of so many words."""
+    total, n_said = prior.sum(), said.sum(1, keepdims=True)
     here = np.log((said + prior) / (n_said + total - said - prior + 1.0))
     there = np.log((elsewhere + prior) / (n_elsewhere + total - elsewhere - prior + 1.0))
     return np.asarray((here - there) / np.sqrt(1 / (said + prior) + 1 / (elsewhere + prior)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,10 @@ class Interests:
     nearness: npt.NDArray[np.float64]
     words: list[list[str]]
 
+    def take(self, positions: IntArray) -> Interests:
+        """The same groups of the events at some positions."""
+        return Interests(self.groups[positions], self.nearness[positions], self.words)
+
     def weigh(self, history: History, decay: Decay, as_of_us: int, *, n_typical: int = 3) -> list[WeighedInterest]:
         """The groups that have an event before a time, heaviest first. Negative weights count by size, as in mass.
 
@@ -94,14 +99,15 @@ def find_interests(history: History, background: Background, *, most: int = 8) -
     Args:
         history: Of the user; may be empty.
         background: What everybody says, for the labels.
-        most: Number of groups at most.
+        most: Number of groups at most; of few texts fewer.
     """
     if not len(history):
         return Interests(np.empty(0, np.int64), np.empty(0), [])
     vectors = history.vectors.astype(np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, norms, out=vectors, where=norms > 0)
-    clusters = sensible_clusters(vectors[_evenly(len(vectors), _MOST_TEXTS)], most=most)
+    few = 1 + math.isqrt(len(vectors) // 2)  # ten posts are no eight interests, even where all ten differ
+    clusters = sensible_clusters(vectors[_evenly(len(vectors), _MOST_TEXTS)], most=min(most, few))
     of_text = clusters.assign(vectors)
     nearness = np.einsum("ij,ij->i", vectors, clusters.centers[of_text]).astype(np.float64)
     groups = of_text[history.rows]

@@ -62,8 +62,8 @@ def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subjec
 
 def user_without(
     users: UserSource, user_id: str, event_ids: Collection[str], decay: Decay, as_of_us: int
-) -> tuple[Subject, list[str]]:
-    """A user as if some events had never been, and the ids of those of them that the user has.
+) -> tuple[Subject, npt.NDArray[np.int64]]:
+    """A user as if some events had never been, and the positions of the others in the user's history.
 
     Every other event is weighed anew, so the profile is exact for everybody. What the texts of those events were stays
     known: they are not recommended.
@@ -72,14 +72,12 @@ def user_without(
         UnknownUserError: There is no such user.
     """
     found, history = users.user(user_id), users.history(user_id)
-    ids = history.events["event_id"].to_pylist()
-    stays = np.array([event_id not in event_ids for event_id in ids], np.bool_)
-    rest = history.take(np.flatnonzero(stays))
+    stays = np.flatnonzero([event_id not in event_ids for event_id in history.events["event_id"].to_pylist()])
+    rest = history.take(stays)
     prior = found.prior, found.prior_weight
     read = rest.profile(decay, as_of_us, prior=prior[0], prior_kind=found.prior_kind, prior_weight=prior[1])
     seen = partial(users.seen, user_id, as_of_us)
-    left_out = [event_id for event_id, stay in zip(ids, stays.tolist(), strict=True) if not stay]
-    return Subject(user_id, True, decay, as_of_us, read, *prior, lambda: rest, lambda: rest, seen), left_out
+    return Subject(user_id, True, decay, as_of_us, read, *prior, lambda: rest, lambda: rest, seen), stays
 
 
 def several(users: UserSource, user_ids: Sequence[str], decay: Decay, as_of_us: int) -> list[Subject | Exception]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from dynprof.errors import UnknownUserError
 from dynprof.history import History
@@ -34,6 +35,8 @@ from serve.view_schemas import (
 )
 
 __all__ = ["events_answer", "path_answer", "search_answer", "view_answer"]
+
+Positions = npt.NDArray[np.int64]
 
 _AGES_S = np.geomspace(60, 10 * 365.25 * 86_400, 121)
 """From a minute to ten years, about 17 a tenth power."""
@@ -82,9 +85,9 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
     """
     decay, as_of_us = engine.decay_of(query), engine.time_of(query)
     if query.without:
-        who, left_out = subject.user_without(engine.users, user_id, set(query.without), decay, as_of_us)
+        who, stays = subject.user_without(engine.users, user_id, set(query.without), decay, as_of_us)
     else:
-        who, left_out = subject.user(engine.users, user_id, decay, as_of_us), []
+        who, stays = subject.user(engine.users, user_id, decay, as_of_us), None
     near = quick_neighbors(
         engine.neighbor_index,
         engine.store,
@@ -96,10 +99,10 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
     )
     return ViewAnswer(
         **about_user(engine, who),
-        without=left_out,
+        without=_left_out(engine, user_id, stays),
         profile=profile_answer(engine, who, ProfileQuery()),
         curve=CurveAnswer(ages_s=_AGES_S.tolist(), weights=decay.weights(_AGES_S).tolist()),
-        interests=_interests(engine, who),
+        interests=_interests(engine, user_id, who, stays),
         neighbors=_neighbors(engine, near),
         neighbors_among=near.n_candidates,
         recommendations=recommendations_answer(engine, who, query),
@@ -111,9 +114,19 @@ def _neighbors(engine: Engine, near: QuickRanking) -> list[NeighborAnswer]:
     return [NeighborAnswer(user_id=engine.store.user_id(number), score=score) for number, score in rows]
 
 
-def _interests(engine: Engine, who: Subject) -> list[InterestAnswer]:
+def _left_out(engine: Engine, user_id: str, stays: Positions | None) -> list[str]:
+    """Ids of the events that are not among those that stay."""
+    if stays is None:
+        return []
+    ids = engine.users.history(user_id).events["event_id"].to_pylist()
+    return [ids[i] for i in np.setdiff1d(np.arange(len(ids)), stays).tolist()]
+
+
+def _interests(engine: Engine, user_id: str, who: Subject, stays: Positions | None) -> list[InterestAnswer]:
+    """Groups of all events, so that their numbers stay, weighed without those that were left out."""
+    found = engine.page.interests(user_id, engine.users.history(user_id))
     history = who.history()
-    found = engine.page.interests(str(who.user_id), history)
+    found = found if stays is None else found.take(stays)
     return [_interest(history, group) for group in found.weigh(history, who.decay, who.as_of_us)]
 
 

@@ -64,13 +64,21 @@ export async function erase(path) {
 
 async function send(url, options) {
   const sent = token;
-  const headers = { Accept: "application/json, */*;q=0.5", ...options.headers, ...(sent && { Authorization: `Bearer ${sent}` }) };
+  const headers = {
+    Accept: "application/json, */*;q=0.5",
+    ...options.headers,
+    ...(sent && { Authorization: `Bearer ${sent}` }),
+  };
   let response;
   try {
     response = await fetch(url, { ...options, headers, cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "unreachable", "The server does not answer. It may have been stopped, or the network is down.");
+    throw new ApiError(
+      0,
+      "unreachable",
+      "The server does not answer. It may have been stopped, or the network is down.",
+    );
   }
   if (response.ok) return response;
   const error = await errorOf(response);
@@ -91,7 +99,12 @@ async function errorOf(response) {
     const { error } = await response.json();
     return new ApiError(response.status, error.code, error.message, wait);
   } catch {
-    return new ApiError(response.status, "http_error", `The server answered ${response.status} ${response.statusText}.`, wait);
+    return new ApiError(
+      response.status,
+      "http_error",
+      `The server answered ${response.status} ${response.statusText}.`,
+      wait,
+    );
   }
 }
 

@@ -12,7 +12,11 @@ let loading = null;
 function load() {
   loading ??= new Promise((done, failed) => {
     const source = document.querySelector('meta[name="plotly"]').content;
-    const script = h("script", { src: new URL(source, document.baseURI).href, onload: () => done(window.Plotly), onerror: () => ((loading = null), failed(new Error("The charts cannot be loaded."))) });
+    const script = h("script", {
+      src: new URL(source, document.baseURI).href,
+      onload: () => done(window.Plotly),
+      onerror: () => ((loading = null), failed(new Error("The charts cannot be loaded."))),
+    });
     document.head.append(h("meta", { id: MAP_STYLE }), script);
   });
   return loading;
@@ -29,11 +33,30 @@ export function palette() {
 }
 
 function layoutOf(layout) {
-  const axis = { gridcolor: themed("--line"), linecolor: themed("--line-strong"), zerolinecolor: themed("--line-strong"), automargin: true, ticks: "", title: { standoff: 8 } };
+  const axis = {
+    gridcolor: themed("--line"),
+    linecolor: themed("--line-strong"),
+    zerolinecolor: themed("--line-strong"),
+    automargin: true,
+    ticks: "",
+    title: { standoff: 8 },
+  };
   const font = { family: themed("--sans"), size: 12, color: themed("--soft") };
   return {
-    font, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", colorway: palette(), margin: { l: 48, r: 12, t: 10, b: 40 }, hoverlabel: { font: { ...font, color: themed("--ink") }, bgcolor: themed("--panel"), bordercolor: themed("--line-strong") },
-    legend: { orientation: "h", y: -0.2 }, ...layout, xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
+    font,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    colorway: palette(),
+    margin: { l: 48, r: 12, t: 10, b: 40 },
+    hoverlabel: {
+      font: { ...font, color: themed("--ink") },
+      bgcolor: themed("--panel"),
+      bordercolor: themed("--line-strong"),
+    },
+    legend: { orientation: "h", y: -0.2 },
+    ...layout,
+    xaxis: { ...axis, ...layout.xaxis },
+    yaxis: { ...axis, ...layout.yaxis },
   };
 }
 

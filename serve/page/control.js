@@ -4,13 +4,28 @@ import { fill, h, idText } from "./dom.js";
 import { halfLife, many, ms, secondsOf, span, spoken } from "./format.js";
 
 const KINDS = {
-  exponential: "Exponential", inverse_linear: "Inverse linear", inverse_sqrt: "Inverse square root", hyperbolic: "Hyperbolic",
-  logarithmic: "Logarithmic", gaussian: "Gaussian", linear: "Linear", static: "Static: never forgets",
+  exponential: "Exponential",
+  inverse_linear: "Inverse linear",
+  inverse_sqrt: "Inverse square root",
+  hyperbolic: "Hyperbolic",
+  logarithmic: "Logarithmic",
+  gaussian: "Gaussian",
+  linear: "Linear",
+  static: "Static: never forgets",
 };
 const LEAST_S = 3600;
 const MOST_S = 5 * 365 * 86400;
 const STEPS = 400;
-const MARKS = { "1h": "1 h", "6h": "6 h", "1d": "1 d", "7d": "1 w", "30d": "30 d", "180d": "½ y", "1y": "1 y", "5y": "5 y" };
+const MARKS = {
+  "1h": "1 h",
+  "6h": "6 h",
+  "1d": "1 d",
+  "7d": "1 w",
+  "30d": "30 d",
+  "180d": "½ y",
+  "1y": "1 y",
+  "5y": "5 y",
+};
 
 const stepOf = (seconds) => Math.round((STEPS * Math.log(seconds / LEAST_S)) / Math.log(MOST_S / LEAST_S));
 const secondsAt = (step) => LEAST_S * (MOST_S / LEAST_S) ** (step / STEPS);
@@ -18,10 +33,18 @@ const secondsAt = (step) => LEAST_S * (MOST_S / LEAST_S) ** (step / STEPS);
 /** `change(value, isFinal)` with `{kind, halfLife}`; `restore()` brings back all posts that were left out. */
 export function makeControl({ snapshot, parameters, change, restore }) {
   let text = secondsOf(parameters.get("half_life")) ? parameters.get("half_life").trim() : snapshot.default_half_life;
-  const kind = h("select", { id: "kind", onchange: () => (draw(), change(value(), true)) }, Object.entries(KINDS).map(([name, title]) => h("option", { value: name }, title)));
+  const kind = h(
+    "select",
+    { id: "kind", onchange: () => (draw(), change(value(), true)) },
+    Object.entries(KINDS).map(([name, title]) => h("option", { value: name }, title)),
+  );
   kind.value = KINDS[parameters.get("kind")] ? parameters.get("kind") : "exponential";
   const slider = h("input", {
-    type: "range", id: "half-life", min: 0, max: STEPS, step: 1,
+    type: "range",
+    id: "half-life",
+    min: 0,
+    max: STEPS,
+    step: 1,
     oninput: () => ((text = halfLife(secondsAt(slider.valueAsNumber))), draw(), change(value(), true)),
   });
   const shown = h("output", { for: "half-life" });
@@ -36,7 +59,13 @@ export function makeControl({ snapshot, parameters, change, restore }) {
     "section",
     { class: "control", "aria-label": "Decay" },
     h("div", { class: "field" }, h("label", { for: "kind" }, "Decay"), kind),
-    h("div", { class: "slide" }, h("label", { for: "half-life" }, "Half-life: the age at which a post counts half"), slider, h("div", { class: "ticks" }, marks)),
+    h(
+      "div",
+      { class: "slide" },
+      h("label", { for: "half-life" }, "Half-life: the age at which a post counts half"),
+      slider,
+      h("div", { class: "ticks" }, marks),
+    ),
     h("div", { class: "now" }, shown, took),
     state,
   );
@@ -66,9 +95,17 @@ export function makeControl({ snapshot, parameters, change, restore }) {
     failed: (message) => (took.textContent = message),
     leftOut(without) {
       state.hidden = without.size === 0;
-      const names = [...without.values()].map((event) => idText(`“${(event.text ?? event.item_id ?? "").slice(0, 60)}”`));
+      const names = [...without.values()].map((event) =>
+        idText(`“${(event.text ?? event.item_id ?? "").slice(0, 60)}”`),
+      );
       const listed = names.flatMap((name, i) => (i ? [", ", name] : [name]));
-      fill(state, `Answered as if ${many(without.size, "post")} had not been: `, listed, " ", h("button", { class: "link", type: "button", onclick: restore }, "Count them again"));
+      fill(
+        state,
+        `Answered as if ${many(without.size, "post")} had not been: `,
+        listed,
+        " ",
+        h("button", { class: "link", type: "button", onclick: restore }, "Count them again"),
+      );
     },
   };
 }

@@ -11,7 +11,16 @@ const BANDS = 64;
 const LEFT = 30;
 const RIGHT = 8;
 const LEAST_S = 600;
-const TICKS = [[3600, "1 h"], [86400, "1 d"], [604800, "1 w"], [2592000, "30 d"], [7776000, "90 d"], [31557600, "1 y"], [157788000, "5 y"], [315576000, "10 y"]];
+const TICKS = [
+  [3600, "1 h"],
+  [86400, "1 d"],
+  [604800, "1 w"],
+  [2592000, "30 d"],
+  [7776000, "90 d"],
+  [31557600, "1 y"],
+  [157788000, "5 y"],
+  [315576000, "10 y"],
+];
 const BAND_ENDS_S = [3600, 86400, 604800, 2592000, 7776000, 31557600];
 const MOST_DOTS = 600;
 
@@ -24,14 +33,22 @@ export function makeCurve() {
   function draw(answer, without) {
     const now = Date.parse(answer.as_of);
     const oldest = answer.profile.first_event_at ? (now - Date.parse(answer.profile.first_event_at)) / 1000 : 31557600;
-    const most = Math.max(oldest * 1.15, 7 * 86400);
-    const x = (age) => LEFT + ((WIDTH - LEFT - RIGHT) * Math.log(Math.max(age, LEAST_S) / LEAST_S)) / Math.log(most / LEAST_S);
+    const begun = BAND_ENDS_S.filter((end) => end < oldest).at(-1) ?? 0;
+    const most = Math.max(oldest * 1.15, 1.8 * begun, 7 * 86400);
+    const x = (age) =>
+      LEFT + ((WIDTH - LEFT - RIGHT) * Math.log(Math.max(age, LEAST_S) / LEAST_S)) / Math.log(most / LEAST_S);
     const y = (weight) => TOP + CURVE * (1 - weight);
-    fill(plot, axes(x, y, most), curveOf(answer.curve, x, y, most), halfOf(answer, x, y), dotsOf(answer, now, x, y, without), bandsOf(answer, x, most));
+    fill(
+      plot,
+      axes(x, y, most),
+      curveOf(answer.curve, x, y, most),
+      halfOf(answer, x, y),
+      dotsOf(answer, now, x, y, without),
+      bandsOf(answer, x, most),
+    );
     plot.setAttribute("aria-label", described(answer));
     fillTable(table, answer.profile.age_bands);
-    if (!read.textContent) read.textContent = lead(answer);
-    else if (!read.dataset.event) read.textContent = lead(answer);
+    if (!read.dataset.event) read.textContent = lead(answer);
   }
 
   function dotsOf(answer, now, x, y, without) {
@@ -46,7 +63,15 @@ export function makeCurve() {
         read.textContent = `${moment(event.timestamp)}, ${span(age)} old, counts ${percent(weight)} of ${event.weight === 1 ? "one" : event.weight}${gone ? ", left out" : ""}: ${event.text ?? event.item_id ?? ""}`;
       };
       const lane = base + ((i * 7919) % 13) - 3;
-      return s("circle", { class: `dot g${event.group % 8}${gone ? " gone" : ""}`, cx: x(age), cy: lane, r: 2 + 2.2 * Math.sqrt(weight), fill: "var(--c)", onmouseenter: text, onclick: text });
+      return s("circle", {
+        class: `dot g${event.group % 8}${gone ? " gone" : ""}`,
+        cx: x(age),
+        cy: lane,
+        r: 2 + 2.2 * Math.sqrt(weight),
+        fill: "var(--c)",
+        onmouseenter: text,
+        onclick: text,
+      });
     });
   }
 
@@ -71,7 +96,9 @@ function axes(x, y, most) {
 
 function curveOf({ ages_s: ages, weights }, x, y, most) {
   const points = ages.map((age, i) => [age, weights[i]]).filter(([age]) => age >= LEAST_S / 1.2 && age <= most);
-  const line = points.map(([age, weight], i) => `${i ? "L" : "M"}${x(age).toFixed(1)} ${y(weight).toFixed(1)}`).join("");
+  const line = points
+    .map(([age, weight], i) => `${i ? "L" : "M"}${x(age).toFixed(1)} ${y(weight).toFixed(1)}`)
+    .join("");
   if (!points.length) return null;
   const area = `${line}L${x(points.at(-1)[0]).toFixed(1)} ${y(0)}L${x(points[0][0]).toFixed(1)} ${y(0)}Z`;
   return [s("path", { class: "under", d: area }), s("path", { class: "curve", d: line })];
@@ -107,10 +134,38 @@ function bandsOf(answer, x, most) {
     if (to - from < 4 || !total) return null;
     const middle = (from + to) / 2;
     const width = Math.min((to - from) / 2 - 3, 26);
-    const bar = (share, at, name) => s("rect", { class: name, x: at, width, y: base - share * (BANDS - 12), height: Math.max(share * (BANDS - 12), share > 0 ? 0.8 : 0), rx: 1 });
-    const label = band.n_events ? s("text", { x: middle, y: base - Math.max(band.share, band.n_events / total) * (BANDS - 12) - 3, "text-anchor": "middle" }, percent(band.share)) : null;
-    return s("g", {}, bar(band.n_events / total, middle - width - 1, "column"), bar(band.share, middle + 1, "column weight"), label,
-      s("title", {}, `${many(band.n_events, "event")} (${percent(band.n_events / total)}), ${percent(band.share)} of the weight`));
+    const bar = (share, at, name) =>
+      s("rect", {
+        class: name,
+        x: at,
+        width,
+        y: base - share * (BANDS - 12),
+        height: Math.max(share * (BANDS - 12), share > 0 ? 0.8 : 0),
+        rx: 1,
+      });
+    const label = band.n_events
+      ? s(
+          "text",
+          {
+            x: middle,
+            y: base - Math.max(band.share, band.n_events / total) * (BANDS - 12) - 3,
+            "text-anchor": "middle",
+          },
+          percent(band.share),
+        )
+      : null;
+    return s(
+      "g",
+      {},
+      bar(band.n_events / total, middle - width - 1, "column"),
+      bar(band.share, middle + 1, "column weight"),
+      label,
+      s(
+        "title",
+        {},
+        `${many(band.n_events, "event")} (${percent(band.n_events / total)}), ${percent(band.share)} of the weight`,
+      ),
+    );
   });
 }
 
@@ -118,7 +173,10 @@ function lead(answer) {
   const bands = answer.profile.age_bands ?? [];
   const total = bands.reduce((sum, band) => sum + band.n_events, 0);
   const old = bands.filter((band) => band.up_to === null || ["90d", "1y"].includes(band.up_to));
-  const [events, weight] = [old.reduce((sum, band) => sum + band.n_events, 0), old.reduce((sum, band) => sum + band.share, 0)];
+  const [events, weight] = [
+    old.reduce((sum, band) => sum + band.n_events, 0),
+    old.reduce((sum, band) => sum + band.share, 0),
+  ];
   if (!total) return "No events to weigh.";
   return `Older than 30 days: ${percent(events / total)} of the events, ${percent(weight)} of the weight. Grey bars are events, coloured ones what is left of them; dots are single events.`;
 }
@@ -129,7 +187,18 @@ function described(answer) {
 }
 
 function fillTable(table, bands) {
-  const row = (band) => h("tr", {}, h("th", { scope: "row" }, band.up_to ? `up to ${band.up_to}` : "older"), h("td", {}, String(band.n_events)), h("td", {}, percent(band.share)));
-  const head = h("tr", {}, ["Age", "Events", "Share of the weight"].map((name) => h("th", { scope: "col" }, name)));
+  const row = (band) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, band.up_to ? `up to ${band.up_to}` : "older"),
+      h("td", {}, String(band.n_events)),
+      h("td", {}, percent(band.share)),
+    );
+  const head = h(
+    "tr",
+    {},
+    ["Age", "Events", "Share of the weight"].map((name) => h("th", { scope: "col" }, name)),
+  );
   fill(table, h("caption", {}, "Weight by age"), h("thead", {}, head), h("tbody", {}, (bands ?? []).map(row)));
 }

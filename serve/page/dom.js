@@ -12,7 +12,8 @@ export function h(tag, properties = {}, ...children) {
     else if (name === "class") element.className = value;
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "width") element.style.width = value;
-    else if (name.includes("-") || name === "role" || name === "for" || name === "list") element.setAttribute(name, value);
+    else if (name.includes("-") || name === "role" || name === "for" || name === "list")
+      element.setAttribute(name, value);
     else element[name] = value;
   }
   element.append(...flat(children));
@@ -45,7 +46,12 @@ export function fill(element, ...children) {
 export function panel(title, { aside = null, id = null } = {}, ...children) {
   const heading = h("h2", { id: id && `${id}-title` }, title);
   const side = aside === null ? null : h("span", { class: "aside" }, aside);
-  return h("section", { class: "panel", id, "aria-labelledby": id && `${id}-title` }, h("header", {}, heading, side), ...children);
+  return h(
+    "section",
+    { class: "panel", id, "aria-labelledby": id && `${id}-title` },
+    h("header", {}, heading, side),
+    ...children,
+  );
 }
 
 /** An id as it is: white space, direction and all. */

@@ -11,9 +11,20 @@ export function makeFinder({ label, choose, find, id = "find" }) {
   let asked = 0;
   const list = h("ul", { class: "found", id: listId, role: "listbox", "aria-label": "Users", hidden: true });
   const field = h("input", {
-    type: "search", id, placeholder: id === "find" ? `${label}  ( / )` : label, autocomplete: "off", spellcheck: false, role: "combobox", "aria-label": label,
-    "aria-expanded": "false", "aria-controls": listId, "aria-autocomplete": "list",
-    oninput: () => look(), onfocus: () => look(), onkeydown: press, onblur: () => setTimeout(close, 120),
+    type: "search",
+    id,
+    placeholder: id === "find" ? `${label}  ( / )` : label,
+    autocomplete: "off",
+    spellcheck: false,
+    role: "combobox",
+    "aria-label": label,
+    "aria-expanded": "false",
+    "aria-controls": listId,
+    "aria-autocomplete": "list",
+    oninput: () => look(),
+    onfocus: () => look(),
+    onkeydown: press,
+    onblur: () => setTimeout(close, 120),
   });
   const look = settled(80, async () => {
     const mine = ++asked;
@@ -30,9 +41,21 @@ export function makeFinder({ label, choose, find, id = "find" }) {
 
   function draw() {
     const option = (user, i) =>
-      h("li", { role: "option", id: `${id}-${i}`, "aria-selected": String(i === at), onmousedown: (event) => (event.preventDefault(), pick(i)) },
-        idText(user.user_id), h("span", { class: "aside" }, compact(user.n_events)));
-    fill(list, found.length ? found.map(option) : h("li", { "aria-disabled": "true", class: "aside" }, "Nobody with that id"));
+      h(
+        "li",
+        {
+          role: "option",
+          id: `${id}-${i}`,
+          "aria-selected": String(i === at),
+          onmousedown: (event) => (event.preventDefault(), pick(i)),
+        },
+        idText(user.user_id),
+        h("span", { class: "aside" }, compact(user.n_events)),
+      );
+    fill(
+      list,
+      found.length ? found.map(option) : h("li", { "aria-disabled": "true", class: "aside" }, "Nobody with that id"),
+    );
     list.hidden = false;
     field.setAttribute("aria-expanded", "true");
     if (at >= 0) field.setAttribute("aria-activedescendant", `${id}-${at}`);

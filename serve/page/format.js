@@ -38,7 +38,13 @@ export function many(n, one, more = `${one}s`) {
 export function span(seconds) {
   const s = Math.abs(seconds);
   if (s < 1) return `${Math.round(s * 1000)} ms`;
-  const [size, unit] = [[YEAR, "y"], [DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [1, "s"]].find(([u]) => s >= u) ?? [1, "s"];
+  const [size, unit] = [
+    [YEAR, "y"],
+    [DAY, "d"],
+    [HOUR, "h"],
+    [MINUTE, "min"],
+    [1, "s"],
+  ].find(([u]) => s >= u) ?? [1, "s"];
   const n = s / size;
   return `${n < 10 && unit !== "min" && unit !== "s" ? Number(n.toFixed(1)) : Math.round(n)} ${unit}`;
 }
@@ -56,7 +62,14 @@ export function spoken(seconds) {
 
 /** A half-life as the server takes it, from seconds: two or three digits are enough. */
 export function halfLife(seconds) {
-  const [size, unit] = seconds >= 364 * DAY ? [365 * DAY, "y"] : seconds >= DAY ? [DAY, "d"] : seconds >= HOUR ? [HOUR, "h"] : [MINUTE, "m"];
+  const [size, unit] =
+    seconds >= 364 * DAY
+      ? [365 * DAY, "y"]
+      : seconds >= DAY
+        ? [DAY, "d"]
+        : seconds >= HOUR
+          ? [HOUR, "h"]
+          : [MINUTE, "m"];
   const n = seconds / size;
   return `${Number(n.toPrecision(n < 10 ? 2 : 3))}${unit}`;
 }
@@ -70,7 +83,14 @@ export function secondsOf(text) {
 }
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-const minute = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const minute = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZone: "UTC",
+});
 
 export function date(text) {
   return text ? day.format(new Date(text)) : "–";

@@ -83,9 +83,18 @@ function dialogForToken(wasRefused) {
       "form",
       { method: "dialog", onsubmit: () => dialog.close(field.value.trim()) },
       h("h2", { id: "ask-title" }, wasRefused ? "This token is not accepted" : "A token, please"),
-      h("p", { class: "hint" }, "This deployment answers only to those who have one. It is kept in the memory of this page and forgotten when the page is closed."),
+      h(
+        "p",
+        { class: "hint" },
+        "This deployment answers only to those who have one. It is kept in the memory of this page and forgotten when the page is closed.",
+      ),
       h("div", { class: "field" }, h("label", { for: "token" }, "Token"), field),
-      h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close("") }, "Cancel"), h("button", { class: "main" }, "Use it")),
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
+        h("button", { class: "main" }, "Use it"),
+      ),
     );
     dialog.setAttribute("aria-labelledby", "ask-title");
     dialog.onclose = () => done(dialog.returnValue || null);

@@ -1,13 +1,14 @@
 // Users or items in two dimensions. What is drawn is points on a canvas; what they are is asked when one is pointed at.
 
 import { get, getBytes, ofUser } from "./api.js";
-import { fill, h, idText, panel, say, settled, themed } from "./dom.js";
+import { fill, h, idText, panel, say, settled } from "./dom.js";
 import { makeFinder } from "./finder.js";
-import { compact, count, date, many, number, percent } from "./format.js";
+import { date, many, number } from "./format.js";
 import { makeCanvas } from "./map_canvas.js";
+import { coloured, COLOURS } from "./map_colours.js";
 import { nearest, unpack } from "./map_data.js";
+import { colourMenu, explanation, mapHead, zoomButtons } from "./map_layout.js";
 
-const COLOURS = { topic: "Topic", language: "Language", activity: "Activity" };
 const NEAR_PX = 14;
 const LISTED = 15;
 
@@ -25,12 +26,25 @@ export async function draw(main, { parameters, isCurrent }) {
 
 class MapView {
   constructor(kind, sheet, parameters) {
-    Object.assign(this, { kind, sheet, colour: COLOURS[parameters.get("colour")] ? parameters.get("colour") : "topic", hidden: new Set(), chosen: null, known: new Map() });
+    Object.assign(this, {
+      kind,
+      sheet,
+      colour: COLOURS[parameters.get("colour")] ? parameters.get("colour") : "topic",
+      hidden: new Set(),
+      chosen: null,
+      known: new Map(),
+    });
     this.tip = h("div", { class: "tip", hidden: true });
     this.legend = h("div", { class: "legend" });
     this.card = h("div", {});
     this.path = h("div", {});
-    this.canvas = makeCanvas(sheet, { move: (x, y) => this.point(x, y), pick: (x, y) => this.pick(x, y), leave: () => (this.tip.hidden = true), list: () => this.list(), label: this.label() });
+    this.canvas = makeCanvas(sheet, {
+      move: (x, y) => this.point(x, y),
+      pick: (x, y) => this.pick(x, y),
+      leave: () => (this.tip.hidden = true),
+      list: () => this.list(),
+      label: this.label(),
+    });
     this.ask = settled(60, (i, x, y) => this.tell(i, x, y));
     this.themed = () => this.recolour();
     document.addEventListener("themed", this.themed);
@@ -41,28 +55,39 @@ class MapView {
   }
 
   element() {
-    const { sheet } = this;
-    const other = (kind, title) => h("button", { type: "button", "aria-pressed": String(kind === this.kind), onclick: () => this.go({ kind }) }, title);
-    const colours = h("select", { id: "colour", onchange: (event) => ((this.colour = event.target.value), this.hidden.clear(), this.recolour()) }, Object.entries(COLOURS).map(([name, title]) => h("option", { value: name, selected: name === this.colour }, name === "activity" && this.kind === "items" ? "Age" : title)));
-    const shown = sheet.n < sheet.n_total ? `${count(sheet.n)} of ${count(sheet.n_total)}, evenly chosen` : count(sheet.n);
-    const explained = percent(sheet.explained[0] + sheet.explained[1]);
-    const hint = `${shown} ${this.kind}, on the two principal components of their vectors (${explained} of the variance). The axes are the snapshot's and never move.`;
-    const zoom = h("div", { class: "zoom" },
-      h("button", { type: "button", "aria-label": "Zoom in", onclick: () => this.canvas.zoom(1.6) }, "+"),
-      h("button", { type: "button", "aria-label": "Zoom out", onclick: () => this.canvas.zoom(1 / 1.6) }, "−"),
-      h("button", { type: "button", "aria-label": "Show everything", onclick: () => this.canvas.reset() }, "⌂"));
-    const finder = makeFinder({ id: "map-find", label: "Follow a user", choose: (id) => this.go({ kind: "users", user: id }), find: (text) => get("v1/users", { prefix: text, limit: 12 }) });
+    const { sheet, kind } = this;
+    const finder = makeFinder({
+      id: "map-find",
+      label: "Follow a user",
+      choose: (id) => this.go({ kind: "users", user: id }),
+      find: (text) => get("v1/users", { prefix: text, limit: 12 }),
+    });
     finder.element.className = "finder";
+    const noPaths = h("p", { class: "hint" }, "Paths are drawn on the map of users.");
+    const list = h("button", { class: "link", type: "button", onclick: () => this.list() }, "list the middle");
     const side = [
-      panel("Colour", { id: "colours" }, h("label", { class: "unseen", for: "colour" }, "Colour by"), colours, this.legend),
-      panel("A path over time", { id: "path" }, this.kind === "users" ? [finder.element, this.path] : h("p", { class: "hint" }, "Paths are drawn on the map of users.")),
-      panel("Point", { id: "point", aside: h("button", { class: "link", type: "button", onclick: () => this.list() }, "list the middle") }, this.card),
+      panel(
+        "Colour",
+        { id: "colours" },
+        colourMenu(kind, this.colour, (name) => this.show(name)),
+        this.legend,
+      ),
+      panel("A path over time", { id: "path" }, kind === "users" ? [finder.element, this.path] : noPaths),
+      panel("Point", { id: "point", aside: list }, this.card),
     ];
-    fill(this.card, h("p", { class: "hint" }, "Point at one, or choose one with a click. Two dimensions are a shadow of many: what is far apart here is different, what is close may still be. UMAP is not offered: its axes mean nothing and move with every run, so neither a path nor yesterday's picture could be compared."));
-    const head = h("div", { class: "head" }, h("div", {}, h("h1", {}, "Map"), h("p", { class: "hint" }, hint)), h("div", { class: "choices", role: "group", "aria-label": "What is shown" }, other("users", "Users"), other("items", "Items")));
-    const none = h("p", { class: "empty" }, `There are no ${this.kind} with a vector yet.`);
-    const sheetPanel = h("section", { class: "panel sheet", "aria-label": "Map" }, sheet.n ? [this.canvas.element, zoom, this.tip] : none);
-    return [head, h("div", { class: "map" }, sheetPanel, h("div", { class: "stack" }, side))];
+    fill(this.card, explanation());
+    const none = h("p", { class: "empty" }, `There are no ${kind} with a vector yet.`);
+    const drawn = sheet.n ? [this.canvas.element, zoomButtons(this.canvas), this.tip] : none;
+    const here = h("section", { class: "panel sheet", "aria-label": "Map" }, drawn);
+    const head = mapHead(sheet, kind, (other) => this.go({ kind: other }));
+    return [head, h("div", { class: "map" }, here, h("div", { class: "stack" }, side))];
+  }
+
+  /** Another property as colour. */
+  show(property) {
+    this.colour = property;
+    this.hidden.clear();
+    this.recolour();
   }
 
   start() {
@@ -77,34 +102,13 @@ class MapView {
 
   /** Colours of all points, and the legend that says what they mean. */
   recolour() {
-    const { sheet, colour } = this;
-    if (colour === "activity") return this.ramp();
-    const [codes, names] = colour === "topic" ? [sheet.topic, sheet.topics] : [sheet.language, [...sheet.languages, "none"]];
-    const palette = names.map((name, i) => (name === "none" || name === "other" ? themed("--line-strong") : categorical(i, names.length)));
-    const sizes = new Array(names.length).fill(0);
-    for (const code of codes) sizes[code]++;
-    this.canvas.colour(codes, palette.map((one, i) => (this.hidden.has(i) ? null : one)));
-    const row = (name, i) => {
-      const key = h("span", { class: "key" });
-      key.style.background = palette[i];
-      const flip = () => (this.hidden.has(i) ? this.hidden.delete(i) : this.hidden.add(i), this.recolour());
-      return sizes[i] ? h("button", { type: "button", "aria-pressed": String(!this.hidden.has(i)), onclick: flip }, key, h("span", { class: "name" }, name), h("span", { class: "aside" }, compact(sizes[i]))) : null;
+    const flip = (i) => {
+      if (!this.hidden.delete(i)) this.hidden.add(i);
+      this.recolour();
     };
-    const order = names.map((_, i) => i).sort((a, b) => sizes[b] - sizes[a]);
-    fill(this.legend, order.map((i) => row(names[i], i)));
-    return undefined;
-  }
-
-  ramp() {
-    const { activity } = this.sheet;
-    const most = activity.reduce((best, value) => Math.max(best, value), 1);
-    const codes = Uint8Array.from(activity, (value) => Math.min(31, Math.floor((32 * Math.log1p(Math.max(0, value))) / Math.log1p(most))));
-    const palette = Array.from({ length: 32 }, (_, i) => sequential(i / 31));
+    const { codes, palette, legend } = coloured(this.sheet, this.colour, this.kind, this.hidden, flip);
     this.canvas.colour(codes, palette);
-    const strip = h("div", { class: "ramp", "aria-hidden": "true" });
-    strip.style.background = `linear-gradient(90deg, ${palette.join(",")})`;
-    const unit = this.kind === "users" ? "event" : "day";
-    fill(this.legend, strip, h("div", { class: "row aside" }, h("span", {}, "0"), h("span", {}, `${many(Math.round(most), unit)}${unit === "day" ? " old" : ""}, logarithmic`)));
+    fill(this.legend, legend);
   }
 
   point(x, y) {
@@ -135,8 +139,15 @@ class MapView {
   }
 
   lines(found) {
-    if (this.kind === "users") return [idText(found.user_id), h("div", { class: "aside" }, `${many(found.n_events, "event")}, the last ${date(found.last_event_at)}`)];
-    return [h("span", { class: "clip" }, found.text), h("div", { class: "aside" }, `${date(found.created_at)}${found.language ? `, ${found.language}` : ""}`)];
+    if (this.kind === "users")
+      return [
+        idText(found.user_id),
+        h("div", { class: "aside" }, `${many(found.n_events, "event")}, the last ${date(found.last_event_at)}`),
+      ];
+    return [
+      h("span", { class: "clip" }, found.text),
+      h("div", { class: "aside" }, `${date(found.created_at)}${found.language ? `, ${found.language}` : ""}`),
+    ];
   }
 
   async pick(x, y) {
@@ -148,7 +159,21 @@ class MapView {
     this.canvas.mark(this.sheet.x[i], this.sheet.y[i]);
     const found = await this.what(i);
     const id = this.kind === "users" ? found.user_id : found.author_id;
-    const links = id === null ? null : h("p", { class: "row" }, h("a", { href: `#/user/${encodeURIComponent(id)}` }, this.kind === "users" ? "Open profile" : ["by ", idText(id)]), this.kind === "users" ? h("button", { class: "link", type: "button", onclick: () => this.follow(id) }, "Draw the path") : null);
+    const links =
+      id === null
+        ? null
+        : h(
+            "p",
+            { class: "row" },
+            h(
+              "a",
+              { href: `#/user/${encodeURIComponent(id)}` },
+              this.kind === "users" ? "Open profile" : ["by ", idText(id)],
+            ),
+            this.kind === "users"
+              ? h("button", { class: "link", type: "button", onclick: () => this.follow(id) }, "Draw the path")
+              : null,
+          );
     const topic = this.sheet.topics[this.sheet.topic[i]];
     fill(this.card, ...this.lines(found), topic ? h("p", { class: "aside" }, `Topic: ${topic}`) : null, links);
     if (this.kind === "items") this.alike(found.item_id);
@@ -156,15 +181,35 @@ class MapView {
   }
 
   async alike(itemId) {
-    const { items } = await get(`v1/items/${encodeURIComponent(itemId)}/similar`, { k: 4 }).catch(() => ({ items: [] }));
-    if (items.length) this.card.append(h("h3", {}, "Most alike"), h("ol", { class: "typical" }, items.map((item) => h("li", { class: "clip" }, item.text))));
+    const { items } = await get(`v1/items/${encodeURIComponent(itemId)}/similar`, { k: 4 }).catch(() => ({
+      items: [],
+    }));
+    if (items.length)
+      this.card.append(
+        h("h3", {}, "Most alike"),
+        h(
+          "ol",
+          { class: "typical" },
+          items.map((item) => h("li", { class: "clip" }, item.text)),
+        ),
+      );
   }
 
   /** The points nearest to the middle, as a list: the map for those who do not see it. */
   async list() {
     const near = this.canvas.middle(LISTED, (i) => this.isShown(i));
     const found = await Promise.all(near.map((i) => this.what(i).catch(() => null)));
-    const row = (one, n) => one && h("li", {}, h("button", { class: "link", type: "button", onclick: () => this.choose(near[n]) }, this.kind === "users" ? idText(one.user_id) : h("span", { class: "clip" }, one.text)));
+    const row = (one, n) =>
+      one &&
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          { class: "link", type: "button", onclick: () => this.choose(near[n]) },
+          this.kind === "users" ? idText(one.user_id) : h("span", { class: "clip" }, one.text),
+        ),
+      );
     fill(this.card, h("p", { class: "aside" }, `Nearest to the middle of what is shown`), h("ol", {}, found.map(row)));
     this.card.querySelector("button")?.focus();
   }
@@ -176,8 +221,25 @@ class MapView {
       this.canvas.path(points);
       const end = points.at(-1);
       const length = points.slice(1).reduce((sum, p, i) => sum + Math.hypot(p.x - points[i].x, p.y - points[i].y), 0);
-      fill(this.path, h("p", {}, idText(id)), h("p", { class: "hint" }, `From ${date(points[0].at)} (small) to ${date(end.at)} (large), half-life ${decay.half_life ?? "∞"}; ${number(length)} long on this map.`),
-        h("p", { class: "row" }, h("a", { href: `#/user/${encodeURIComponent(id)}` }, "Open profile"), h("button", { class: "link", type: "button", onclick: () => (this.canvas.path([]), fill(this.path)) }, "Remove")));
+      fill(
+        this.path,
+        h("p", {}, idText(id)),
+        h(
+          "p",
+          { class: "hint" },
+          `From ${date(points[0].at)} (small) to ${date(end.at)} (large), half-life ${decay.half_life ?? "∞"}; ${number(length)} long on this map.`,
+        ),
+        h(
+          "p",
+          { class: "row" },
+          h("a", { href: `#/user/${encodeURIComponent(id)}` }, "Open profile"),
+          h(
+            "button",
+            { class: "link", type: "button", onclick: () => (this.canvas.path([]), fill(this.path)) },
+            "Remove",
+          ),
+        ),
+      );
       say("The path is drawn");
     } catch (error) {
       fill(this.path, h("p", { class: "hint" }, error.message));
@@ -188,24 +250,4 @@ class MapView {
     document.removeEventListener("themed", this.themed);
     this.canvas.stop();
   }
-}
-
-/** Hues evenly apart, lightness by theme, so that neighbours in a legend differ. */
-function categorical(i, n) {
-  const dark = document.documentElement.dataset.theme === "dark";
-  const hue = (205 + (360 * ((i * 5) % Math.max(n, 1))) / Math.max(n, 1)) % 360;
-  return hsl(hue, dark ? 0.58 : 0.62, dark ? 0.66 : i % 2 ? 0.36 : 0.47);
-}
-
-function sequential(part) {
-  const dark = document.documentElement.dataset.theme === "dark";
-  return dark ? hsl(200 - 150 * part, 0.35 + 0.4 * part, 0.3 + 0.4 * part) : hsl(195 + 60 * part, 0.3 + 0.35 * part, 0.82 - 0.56 * part);
-}
-
-function hsl(hue, saturation, lightness) {
-  const part = (n) => {
-    const k = (n + hue / 30) % 12;
-    return Math.round(255 * (lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return `rgb(${part(0)},${part(8)},${part(4)})`;
 }

@@ -29,7 +29,10 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     const { width, height } = size();
     const dense = Math.min(devicePixelRatio || 1, 2);
     for (const one of [element, over]) Object.assign(one, { width: width * dense, height: height * dense });
-    fitted = Math.min(width / (sheet.bounds.right - sheet.bounds.left), height / (sheet.bounds.top - sheet.bounds.bottom));
+    fitted = Math.min(
+      width / (sheet.bounds.right - sheet.bounds.left),
+      height / (sheet.bounds.top - sheet.bounds.bottom),
+    );
     redraw();
   }
 
@@ -37,7 +40,7 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       const dense = element.width / size().width;
-      const radius = Math.max(1.1, Math.min(5, 26 / Math.sqrt(Math.sqrt(sheet.n)) * 0.55 * camera.scale ** 0.3));
+      const radius = Math.max(1.1, Math.min(5, (26 / Math.sqrt(Math.sqrt(sheet.n))) * 0.55 * camera.scale ** 0.3));
       painter?.paint({ ...camera, scale: scale() * dense, radius: radius * dense });
       drawOver(dense);
     });
@@ -49,7 +52,10 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     pen.clearRect(0, 0, over.width, over.height);
     pen.lineJoin = pen.lineCap = "round";
     const at = steps.map((step) => onScreen(step.x, step.y));
-    for (const [width, colour] of [[5, themed("--panel")], [2.2, themed("--ink")]]) {
+    for (const [width, colour] of [
+      [5, themed("--panel")],
+      [2.2, themed("--ink")],
+    ]) {
       pen.lineWidth = width;
       pen.strokeStyle = colour;
       pen.beginPath();
@@ -128,7 +134,17 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     if (was && !pointers.size && dragged <= CLICK_PX) pick(...placeOf(event));
   }
 
-  const KEYS = { ArrowLeft: () => pan(STEP, 0), ArrowRight: () => pan(-STEP, 0), ArrowUp: () => pan(0, STEP), ArrowDown: () => pan(0, -STEP), "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), 0: reset, Enter: list };
+  const KEYS = {
+    ArrowLeft: () => pan(STEP, 0),
+    ArrowRight: () => pan(-STEP, 0),
+    ArrowUp: () => pan(0, STEP),
+    ArrowDown: () => pan(0, -STEP),
+    "+": () => zoom(1.4),
+    "=": () => zoom(1.4),
+    "-": () => zoom(1 / 1.4),
+    0: reset,
+    Enter: list,
+  };
   element.addEventListener("pointerdown", (event) => {
     if (!pointers.size) dragged = 0;
     pointers.set(event.pointerId, placeOf(event));
@@ -138,7 +154,14 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
   element.addEventListener("pointerup", onUp);
   element.addEventListener("pointercancel", (event) => pointers.delete(event.pointerId));
   element.addEventListener("pointerleave", leave);
-  element.addEventListener("wheel", (event) => (event.preventDefault(), zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), ...placeOf(event))), { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => (
+      event.preventDefault(),
+      zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), ...placeOf(event))
+    ),
+    { passive: false },
+  );
   element.addEventListener("keydown", (event) => {
     if (!KEYS[event.key] || event.ctrlKey || event.metaKey) return;
     event.preventDefault();

@@ -8,7 +8,8 @@ export function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const sheet = { ...header };
-  for (const { name, type, offset } of header.arrays) sheet[name] = new TYPES[type](buffer, 4 + length + offset, header.n);
+  for (const { name, type, offset } of header.arrays)
+    sheet[name] = new TYPES[type](buffer, 4 + length + offset, header.n);
   sheet.bounds = bounds(sheet);
   sheet.grid = grid(sheet);
   return sheet;
@@ -50,7 +51,10 @@ function column(value, low, high) {
 export function nearest(sheet, canvas, px, py, within, isShown) {
   const [x, y] = canvas.placeAt(px, py);
   const reach = within / canvas.scale();
-  const { bounds: box, grid: { starts, points } } = sheet;
+  const {
+    bounds: box,
+    grid: { starts, points },
+  } = sheet;
   let best = null;
   let least = reach * reach;
   for (let row = column(y - reach, box.bottom, box.top); row <= column(y + reach, box.bottom, box.top); row++) {

@@ -16,7 +16,12 @@ void main() {
 
 /** `colour(codes, palette)`: the colour of each point, null to hide; `paint(camera)`: draw. */
 export function makePainter(canvas, sheet) {
-  const gl = canvas.getContext("webgl", { antialias: false, alpha: true, premultipliedAlpha: true, preserveDrawingBuffer: true });
+  const gl = canvas.getContext("webgl", {
+    antialias: false,
+    alpha: true,
+    premultipliedAlpha: true,
+    preserveDrawingBuffer: true,
+  });
   return gl ? withWebGl(gl, canvas, sheet) : withCanvas(canvas.getContext("2d"), canvas, sheet);
 }
 
@@ -33,7 +38,10 @@ function rgb(colour) {
 
 function withWebGl(gl, canvas, { x, y, n }) {
   const program = gl.createProgram();
-  for (const [type, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+  for (const [type, source] of [
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ]) {
     const shader = gl.createShader(type);
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
@@ -100,7 +108,8 @@ function withCanvas(pen, canvas, { x, y, n }) {
         for (const i of points) {
           const px = canvas.width / 2 + (x[i] - camera.x) * camera.scale;
           const py = canvas.height / 2 - (y[i] - camera.y) * camera.scale;
-          if (px > -side && py > -side && px < canvas.width + side && py < canvas.height + side) pen.fillRect(px - side / 2, py - side / 2, side, side);
+          if (px > -side && py > -side && px < canvas.width + side && py < canvas.height + side)
+            pen.fillRect(px - side / 2, py - side / 2, side, side);
         }
       }
     },

@@ -30,14 +30,26 @@ export function eraseButton(id, erased) {
 
 function confirmErasure(id, erased) {
   const dialog = document.getElementById("ask");
-  const field = h("input", { type: "text", id: "erase-id", autocomplete: "off", spellcheck: false, oninput: () => (button.disabled = field.value !== line(id)) });
+  const field = h("input", {
+    type: "text",
+    id: "erase-id",
+    autocomplete: "off",
+    spellcheck: false,
+    oninput: () => (button.disabled = field.value !== line(id)),
+  });
   const button = h("button", { class: "bad main", disabled: true }, "Erase for good");
   const outcome = h("p", { class: "hint", role: "status" });
   const form = h(
     "form",
     { onsubmit: submit },
     h("h2", { id: "ask-title" }, "Erase this user?"),
-    h("p", {}, "Events, profile and state of ", h("strong", {}, idText(id)), " go, and later events are refused. There is no way back."),
+    h(
+      "p",
+      {},
+      "Events, profile and state of ",
+      h("strong", {}, idText(id)),
+      " go, and later events are refused. There is no way back.",
+    ),
     h("div", { class: "field" }, h("label", { for: "erase-id" }, "Type the id to go on"), field),
     outcome,
     h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), button),
@@ -68,6 +80,15 @@ function line(id) {
 function tell(title, message) {
   const dialog = document.getElementById("ask");
   dialog.onclose = null;
-  fill(dialog, h("form", { method: "dialog" }, h("h2", {}, title), h("p", {}, message), h("div", { class: "row" }, h("button", { class: "main" }, "Close"))));
+  fill(
+    dialog,
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", {}, title),
+      h("p", {}, message),
+      h("div", { class: "row" }, h("button", { class: "main" }, "Close")),
+    ),
+  );
   dialog.showModal();
 }

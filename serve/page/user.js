@@ -19,7 +19,10 @@ export async function draw(main, { argument, parameters, isCurrent }) {
   if (argument === null || argument === "") return drawChoice(main);
   const snapshot = await get("v1/snapshot");
   const view = new UserView(argument, parameters, snapshot, isCurrent);
-  const [events] = await Promise.all([get(ofUser(argument, "events"), { limit: 1000 }), view.ask(view.control.value())]);
+  const [events] = await Promise.all([
+    get(ofUser(argument, "events"), { limit: 1000 }),
+    view.ask(view.control.value()),
+  ]);
   if (!isCurrent() || view.failed) {
     if (view.failed) throw view.failed;
     return null;
@@ -40,20 +43,48 @@ async function drawChoice(main) {
     find: (text) => get("v1/users", { prefix: text, limit: 12 }),
   });
   const { users } = await get("v1/users", { limit: 24 });
-  const link = (user) => h("a", { href: `#/user/${encodeURIComponent(user.user_id)}` }, idText(user.user_id), h("span", { class: "aside" }, many(user.n_events, "event")));
+  const link = (user) =>
+    h(
+      "a",
+      { href: `#/user/${encodeURIComponent(user.user_id)}` },
+      idText(user.user_id),
+      h("span", { class: "aside" }, many(user.n_events, "event")),
+    );
   const none = h("p", { class: "empty" }, "Nobody is in this snapshot yet.");
   finder.element.className = "finder";
   fill(
     main,
-    h("div", { class: "head" }, h("div", {}, h("h1", {}, "Users"), h("p", { class: "hint" }, "Type a part of an id, or choose one of the most active."))),
-    panel("Whose profile?", { id: "who" }, finder.element, users.length ? h("div", { class: "quickly" }, users.map(link)) : none),
+    h(
+      "div",
+      { class: "head" },
+      h(
+        "div",
+        {},
+        h("h1", {}, "Users"),
+        h("p", { class: "hint" }, "Type a part of an id, or choose one of the most active."),
+      ),
+    ),
+    panel(
+      "Whose profile?",
+      { id: "who" },
+      finder.element,
+      users.length ? h("div", { class: "quickly" }, users.map(link)) : none,
+    ),
   );
   return null;
 }
 
 class UserView {
   constructor(id, parameters, snapshot, isCurrent) {
-    Object.assign(this, { id, snapshot, isCurrent, answer: null, reference: null, failed: null, abort: new AbortController() });
+    Object.assign(this, {
+      id,
+      snapshot,
+      isCurrent,
+      answer: null,
+      reference: null,
+      failed: null,
+      abort: new AbortController(),
+    });
     this.without = new Map();
     const change = (value, isFinal) => (this.run(value), isFinal && this.settle());
     this.control = makeControl({ snapshot, parameters, change, restore: () => this.restore() });
@@ -62,7 +93,10 @@ class UserView {
     this.curve = makeCurve();
     this.interests = makeInterests();
     this.neighbors = makeNeighbors({ compareAll: () => this.compareAll() });
-    this.recommendations = makeRecommendations({ leaveOut: (event, out) => this.leaveOut(event, out), change: () => this.again() });
+    this.recommendations = makeRecommendations({
+      leaveOut: (event, out) => this.leaveOut(event, out),
+      change: () => this.again(),
+    });
     this.timeline = makeTimeline();
     this.posts = makePosts({ leaveOut: (event, out) => this.leaveOut(event, out) });
     this.meta = h("p", { class: "hint" });
@@ -71,17 +105,39 @@ class UserView {
   element() {
     const title = h("div", {}, h("h1", {}, idText(this.id)), this.meta);
     const map = h("a", { href: `#/map?user=${encodeURIComponent(this.id)}` }, "Path on the map");
-    const actions = h("div", { class: "row" }, map, exportButton(this.id), eraseButton(this.id, () => this.erased()));
-    const post = composer(this.id, { asOf: () => this.answer.as_of, decay: () => this.decayParameters(), posted: () => this.reload() });
+    const actions = h(
+      "div",
+      { class: "row" },
+      map,
+      exportButton(this.id),
+      eraseButton(this.id, () => this.erased()),
+    );
+    const post = composer(this.id, {
+      asOf: () => this.answer.as_of,
+      decay: () => this.decayParameters(),
+      posted: () => this.reload(),
+    });
     const left = [
-      panel("Decay and events", { id: "decay", aside: "age before the profile's time, logarithmic" }, this.curve.element),
+      panel(
+        "Decay and events",
+        { id: "decay", aside: "age before the profile's time, logarithmic" },
+        this.curve.element,
+      ),
       panel("How the profile moved", { id: "timeline" }, this.timeline.element),
       panel("Post as this user", { id: "post" }, post),
       panel("Posts", { id: "posts", aside: this.posts.aside }, this.posts.element),
     ];
     const right = [
-      panel("Interests", { id: "interests", aside: "groups of the user's own posts, by weight" }, this.interests.element),
-      panel("Recommendations", { id: "recommendations", aside: this.recommendations.aside }, this.recommendations.element),
+      panel(
+        "Interests",
+        { id: "interests", aside: "groups of the user's own posts, by weight" },
+        this.interests.element,
+      ),
+      panel(
+        "Recommendations",
+        { id: "recommendations", aside: this.recommendations.aside },
+        this.recommendations.element,
+      ),
       panel("Similar users", { id: "neighbors", aside: this.neighbors.aside }, this.neighbors.element),
     ];
     const desk = h("div", { class: "desk" }, h("div", { class: "stack" }, left), h("div", { class: "stack" }, right));
@@ -95,7 +151,13 @@ class UserView {
 
   /** The one request. Resolves to seconds to wait where the server wants that. */
   async ask({ kind, halfLife }) {
-    const parameters = { ...BASICS, ...this.recommendations.parameters(), kind, half_life: halfLife, without: [...this.without.keys()] };
+    const parameters = {
+      ...BASICS,
+      ...this.recommendations.parameters(),
+      kind,
+      half_life: halfLife,
+      without: [...this.without.keys()],
+    };
     const started = performance.now();
     try {
       this.answer = await get(ofUser(this.id, "view"), parameters, { signal: this.abort.signal });
@@ -118,8 +180,14 @@ class UserView {
     if (this.answer === null || !this.isCurrent()) return;
     const { answer } = this;
     const { profile } = answer;
-    const basis = { events: "", bio: "No event counts: the bio stands in. ", population: "No event counts: everybody's mean stands in. " }[answer.basis];
-    const known = profile.n_events ? `${many(profile.n_events, "event")} from ${date(profile.first_event_at)} to ${date(profile.last_event_at)}, worth ${number(profile.n_effective)} equal ones. ` : "";
+    const basis = {
+      events: "",
+      bio: "No event counts: the bio stands in. ",
+      population: "No event counts: everybody's mean stands in. ",
+    }[answer.basis];
+    const known = profile.n_events
+      ? `${many(profile.n_events, "event")} from ${date(profile.first_event_at)} to ${date(profile.last_event_at)}, worth ${number(profile.n_effective)} equal ones. `
+      : "";
     const bound = profile.error_bound ? `Error at most ${number(profile.error_bound)}.` : "Exact.";
     this.meta.textContent = `${basis}${known}As of ${moment(answer.as_of)}. ${bound}`;
     this.curve.draw(answer, this.without);
@@ -136,7 +204,11 @@ class UserView {
     const { kind, half_life } = this.decayParameters();
     history.replaceState(null, "", `#/user/${encodeURIComponent(this.id)}?kind=${kind}&half_life=${half_life}`);
     try {
-      const moved = await get(ofUser(this.id, "timeline"), { kind, half_life, points: 60, items: 3 }, { signal: this.abort.signal });
+      const moved = await get(
+        ofUser(this.id, "timeline"),
+        { kind, half_life, points: 60, items: 3 },
+        { signal: this.abort.signal },
+      );
       if (this.isCurrent()) this.timeline.draw(moved);
     } catch (error) {
       if (error.name !== "AbortError") this.timeline.failed(error.message);
@@ -180,7 +252,12 @@ class UserView {
 
   erased() {
     this.leave();
-    const text = h("p", {}, idText(this.id), " is erased: from this moment no answer holds anything of this user, and later events are refused. The next build rewrites the files.");
+    const text = h(
+      "p",
+      {},
+      idText(this.id),
+      " is erased: from this moment no answer holds anything of this user, and later events are refused. The next build rewrites the files.",
+    );
     fill(document.getElementById("main"), h("section", { class: "notice good", role: "status" }, text));
     say("The user is erased");
   }

@@ -73,9 +73,14 @@ def _reported_alarms(engine: Engine) -> Iterator[AlarmAnswer]:
     newest = next((report for report in list_reports(workspace) if report["kind"] == "monitoring"), None)
     found = None if newest is None else read_report(workspace, newest["name"])
     for document in (found or {"documents": {}})["documents"].values():
-        alarms = document.get("alarms", []) if isinstance(document, dict) else []
-        for alarm in alarms if isinstance(alarms, list) else []:
-            yield AlarmAnswer(source="monitoring", message=_message(alarm))
+        told = document if isinstance(document, dict) else {}
+        verdicts = {v["measure"]: v for v in _objects(told.get("population")) if "measure" in v}
+        for alarm in told["alarms"] if isinstance(told.get("alarms"), list) else []:
+            yield AlarmAnswer(source="monitoring", message=_message(verdicts.get(str(alarm), alarm)))
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _message(alarm: Any) -> str:
@@ -83,5 +88,6 @@ def _message(alarm: Any) -> str:
     if not isinstance(alarm, dict):
         return str(alarm)
     said = next((str(alarm[key]) for key in _SAID if alarm.get(key)), "alarm")
-    numbers = [f"{key} {value:.3g}" for key, value in alarm.items() if isinstance(value, int | float)]
+    shown = {key: value for key, value in alarm.items() if isinstance(value, int | float) and value is not True}
+    numbers = [f"{key.replace('_', ' ')} {value:.3g}" for key, value in shown.items()]
     return said if not numbers or " " in said else f"{said}: {', '.join(numbers)}"

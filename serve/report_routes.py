@@ -37,7 +37,7 @@ class ReportsAnswer(BaseModel):
 class TableAnswer(BaseModel):
     """A CSV file."""
 
-    n_rows: int = Field(description="In the file; of more than 20,000 the first are here.")
+    n_rows: int = Field(description="In the file; of more than 5,000 the first are here.")
     columns: dict[str, list[Any]] = Field(description="Values by column, in order.")
 
 

@@ -17,7 +17,7 @@ from dynprof.workspace import Workspace
 __all__ = ["REPORTS", "list_reports", "read_report"]
 
 REPORTS = "reports"
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 _MOST_BYTES = 32 << 20
 
 

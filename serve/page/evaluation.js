@@ -192,9 +192,14 @@ function lineChart(lines, metric) {
     text: rows.map((row) => span(row.half_life_s)),
     hovertemplate: "%{text}: %{y:.4f}<extra>%{fullData.name}</extra>",
   }));
+  const known = [...new Set(lines.flatMap(({ rows }) => rows.map((row) => row.half_life_s)))].sort((a, b) => a - b);
+  const ticks = { tickvals: known.map((s) => s / 86400), ticktext: known.map((s) => span(s)) };
   return {
     data,
-    layout: { xaxis: { type: "log", title: { text: "half-life, days" } }, yaxis: { title: { text: plain(metric) } } },
+    layout: {
+      xaxis: { type: "log", title: { text: "half-life" }, ...ticks },
+      yaxis: { title: { text: plain(metric) } },
+    },
   };
 }
 

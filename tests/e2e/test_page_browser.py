@@ -157,7 +157,7 @@ def test_the_slider_redraws_everything_with_one_request_a_time(visit: Open) -> N
     page.wait_for_selector("#timeline path.line")
     settle(page)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: "/v1/" in request.url and asked.append(request.url))
     before = {part: text_of(page, part) for part in ("#decay", "#interests", "#recommendations", "#neighbors")}
     curve = page.get_attribute("#decay path.curve", "d")
     page.focus("#half-life")

@@ -29,6 +29,7 @@ from serve.page_files import page_file
 
 PAGE = Path(__file__).parents[2] / "serve" / "page"
 NAMES = sorted(path.name for path in PAGE.iterdir() if path.is_file())
+MONITORED = '{"alarms": ["auc"], "population": [{"measure": "auc", "value": 0.7, "limit": 0.6, "alarm": true}]}'
 TOKEN = "a-token-for-reading-only"  # noqa: S105
 
 
@@ -200,7 +201,7 @@ def test_the_overview_says_what_is_served_and_how_fast(ask: Asking) -> None:
 def test_reports_are_listed_newest_first_and_read_as_columns(ask: Asking, client: TestClient, world: World) -> None:
     assert ask.get("/v1/reports")["reports"] == []
     folder = Path(world.workspace.path("reports"))
-    for name, text in (("study", '{"notes": ["<b>one</b>"], "best": NaN}'), ("monitor-1", '{"alarms": ["auc 0.7"]}')):
+    for name, text in (("study", '{"notes": ["<b>one</b>"], "best": NaN}'), ("monitor-1", MONITORED)):
         (folder / name).mkdir(parents=True)
         (folder / name / "report.json").write_text(text, encoding="utf-8")
     (folder / "study" / "results.csv").write_text("method,value,low\na,0.5,\nb,nan,0.1\n", encoding="utf-8")
@@ -214,7 +215,7 @@ def test_reports_are_listed_newest_first_and_read_as_columns(ask: Asking, client
         "columns": {"method": ["a", "b"], "value": [0.5, None], "low": [None, 0.1]},
     }
     assert list(study["unread"]) == ["broken.csv"]
-    assert ask.get("/v1/overview")["alarms"] == [{"source": "monitoring", "message": "auc 0.7"}]
+    assert ask.get("/v1/overview")["alarms"] == [{"source": "monitoring", "message": "auc: value 0.7, limit 0.6"}]
     for name in ("nothing", "..", "study%2Freport.json"):
         assert client.get(f"/v1/reports/{name}").status_code == 404
 

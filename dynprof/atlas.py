@@ -183,4 +183,4 @@ class Sheet:
 def _centered(vectors: FloatArray, mean: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     moved = np.asarray(vectors, np.float32) - mean
     norms = np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.divide(moved, norms, out=moved, where=norms > 0)
+    return np.asarray(np.divide(moved, norms, out=moved, where=norms > 0), np.float32)

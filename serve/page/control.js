@@ -91,7 +91,10 @@ export function makeControl({ snapshot, parameters, change, restore }) {
   return {
     element,
     value,
-    took: (time) => (took.textContent = `redrawn in ${ms(time / 1000)}`),
+    took(time, kindShown, halfLifeShown) {
+      took.textContent = `redrawn in ${ms(time / 1000)}`;
+      element.dataset.shown = `${kindShown} ${halfLifeShown}`;
+    },
     failed: (message) => (took.textContent = message),
     leftOut(without) {
       state.hidden = without.size === 0;

@@ -161,7 +161,7 @@ class UserView {
     const started = performance.now();
     try {
       this.answer = await get(ofUser(this.id, "view"), parameters, { signal: this.abort.signal });
-      this.control.took(performance.now() - started);
+      this.control.took(performance.now() - started, kind, halfLife);
       if (!this.without.size) this.reference = this.answer;
       this.failed = null;
     } catch (error) {

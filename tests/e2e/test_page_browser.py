@@ -159,17 +159,18 @@ def test_the_slider_redraws_everything_with_one_request_a_time(visit: Open) -> N
     asked: list[str] = []
     page.on("request", lambda request: "/v1/" in request.url and asked.append(request.url))
     before = {part: text_of(page, part) for part in ("#decay", "#interests", "#recommendations", "#neighbors")}
-    curve = page.get_attribute("#decay path.curve", "d")
+    curve, moved = (page.get_attribute(path, "d") for path in ("#decay path.curve", "#timeline path.line"))
     page.focus("#half-life")
     for _ in range(3):
         page.keyboard.press("PageDown")
     page.wait_for_function("() => location.hash.includes('half_life=') && !location.hash.includes('half_life=30d')")
-    settle(page)
+    half_life = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('half_life')")
+    page.wait_for_selector(f'.control[data-shown="exponential {half_life}"]')
+    page.wait_for_function("d => document.querySelector('#timeline path.line').getAttribute('d') !== d", arg=moved)
     assert asked and all(("/view?" in url) or ("/timeline?" in url) for url in asked)
     assert sum("/view?" in url for url in asked) <= 3 and sum("/timeline?" in url for url in asked) == 1
     assert page.get_attribute("#decay path.curve", "d") != curve
     assert [part for part, text in before.items() if text_of(page, part) == text] == []
-    half_life = page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('half_life')")
     assert f"half_life={half_life}" in next(url for url in reversed(asked) if "/view?" in url)
     assert "days" in page.get_attribute("#half-life", "aria-valuetext") and "redrawn in" in text_of(page, "#took")
     picture(page, "user-light")

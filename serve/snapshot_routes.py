@@ -11,6 +11,7 @@ from serve.engine import Engine
 from serve.errors import ERROR_RESPONSES, ReloadError, responses
 from serve.follower import Follower
 from serve.loaded import LoadedEngine, TheFollower
+from serve.parameters import RecommendationsQuery, values_of
 from serve.snapshot_schemas import ReloadAnswer, SnapshotAnswer
 
 __all__ = ["router", "snapshot_of"]
@@ -43,6 +44,8 @@ def snapshot_of(engine: Engine, follower: Follower) -> SnapshotAnswer:
         bank_half_lives_s=list(store.spec.bank.half_lives_s),
         prior_weight=store.spec.prior_weight,
         type_weights=dict(store.spec.type_weights),
+        kinds=values_of(RecommendationsQuery.model_fields["kind"].annotation),
+        metrics=values_of(RecommendationsQuery.model_fields["metric"].annotation),
         wanted=follower.wanted,
         reload_error=follower.failure,
     )

@@ -12,7 +12,9 @@ const KINDS = {
   gaussian: "Gaussian",
   linear: "Linear",
   static: "Static: never forgets",
+  learned: "Learned from this data",
 };
+const WITHOUT_HALF_LIFE = ["static", "learned"];
 const LEAST_S = 3600;
 const MOST_S = 5 * 365 * 86400;
 const STEPS = 400;
@@ -32,13 +34,16 @@ const secondsAt = (step) => LEAST_S * (MOST_S / LEAST_S) ** (step / STEPS);
 
 /** `change(value, isFinal)` with `{kind, halfLife}`; `restore()` brings back all posts that were left out. */
 export function makeControl({ snapshot, parameters, change, restore }) {
-  let text = secondsOf(parameters.get("half_life")) ? parameters.get("half_life").trim() : snapshot.default_half_life;
+  const given = snapshot.defaults?.decay ?? { kind: "exponential", half_life: null };
+  const known = given.half_life ?? snapshot.default_half_life;
+  let text = secondsOf(parameters.get("half_life")) ? parameters.get("half_life").trim() : known;
+  const offered = snapshot.kinds.filter((name) => name !== "learned" || snapshot.defaults?.learned);
   const kind = h(
     "select",
     { id: "kind", onchange: () => (draw(), change(value(), true)) },
-    Object.entries(KINDS).map(([name, title]) => h("option", { value: name }, title)),
+    offered.map((name) => h("option", { value: name }, KINDS[name] ?? name)),
   );
-  kind.value = KINDS[parameters.get("kind")] ? parameters.get("kind") : "exponential";
+  kind.value = offered.includes(parameters.get("kind")) ? parameters.get("kind") : given.kind;
   const slider = h("input", {
     type: "range",
     id: "half-life",
@@ -83,9 +88,9 @@ export function makeControl({ snapshot, parameters, change, restore }) {
   function draw() {
     const seconds = secondsOf(text);
     slider.value = stepOf(Math.min(Math.max(seconds, LEAST_S), MOST_S));
-    slider.disabled = kind.value === "static";
+    slider.disabled = WITHOUT_HALF_LIFE.includes(kind.value);
     slider.setAttribute("aria-valuetext", spoken(seconds));
-    shown.textContent = slider.disabled ? "∞" : span(seconds);
+    shown.textContent = kind.value === "learned" ? "fitted" : slider.disabled ? "∞" : span(seconds);
   }
   draw();
   return {

@@ -107,6 +107,7 @@ export function makePosts({ leaveOut }) {
       const gone = without.has(event.event_id);
       const box = h("input", {
         type: "checkbox",
+        data: { key: `without ${event.event_id}` },
         role: "switch",
         checked: gone,
         onchange: (change) => leaveOut(event, change.target.checked),

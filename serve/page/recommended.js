@@ -3,15 +3,15 @@
 import { fill, h, idText } from "./dom.js";
 import { age, number } from "./format.js";
 
-const METRICS = { cosine_time: "similar and new", cosine: "similar", basic: "similar, unscaled" };
+const METRICS = { cosine_time: "similar and new", cosine: "similar", basic: "similar, unscaled", ranker: "ranker" };
 
 /** `leaveOut(event, out)` when a post is switched off or on; `change()` when the question changed. */
-export function makeRecommendations({ leaveOut, change }) {
+export function makeRecommendations({ metrics, chosen = "cosine_time", leaveOut, change }) {
   const element = h("div");
   const metric = h(
     "select",
     { id: "metric", "aria-label": "What counts", onchange: change },
-    Object.entries(METRICS).map(([name, title]) => h("option", { value: name }, title)),
+    metrics.map((name) => h("option", { value: name, selected: name === chosen }, METRICS[name] ?? name)),
   );
   const opened = new Set();
   metric.style.width = "auto";
@@ -28,7 +28,7 @@ export function makeRecommendations({ leaveOut, change }) {
         },
         h(
           "summary",
-          {},
+          { data: { key: item.item_id } },
           h("span", { class: "rank" }, String(i + 1)),
           h(
             "span",
@@ -51,12 +51,13 @@ export function makeRecommendations({ leaveOut, change }) {
     const none = h("p", { class: "empty" }, "No item appeared before this time that this user has not had.");
     fill(
       element,
-      cold ? h("p", { class: "hint" }, cold) : null,
+      [cold, recommendations.fallback].map((said) => said && h("p", { class: "hint" }, said)),
       recommendations.items.length ? h("ol", { class: "recommended" }, recommendations.items.map(row)) : none,
     );
   }
 
-  function reasons({ explanation: why }, without) {
+  function reasons(item, without) {
+    const why = item.explanation;
     const row = (event) =>
       h(
         "li",
@@ -70,6 +71,7 @@ export function makeRecommendations({ leaveOut, change }) {
               { class: "switch" },
               h("input", {
                 type: "checkbox",
+                data: { key: `${item.item_id} without ${event.event_id}` },
                 role: "switch",
                 checked: without.has(event.event_id),
                 onchange: (changed) => leaveOut(event, changed.target.checked),

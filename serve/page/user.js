@@ -94,6 +94,8 @@ class UserView {
     this.interests = makeInterests();
     this.neighbors = makeNeighbors({ compareAll: () => this.compareAll() });
     this.recommendations = makeRecommendations({
+      metrics: snapshot.metrics,
+      chosen: snapshot.defaults?.metric,
       leaveOut: (event, out) => this.leaveOut(event, out),
       change: () => this.again(),
     });
@@ -146,7 +148,7 @@ class UserView {
 
   decayParameters() {
     const { kind, halfLife } = this.control.value();
-    return { kind, half_life: halfLife };
+    return { kind, half_life: kind === "learned" ? null : halfLife };
   }
 
   /** The one request. Resolves to seconds to wait where the server wants that. */
@@ -155,7 +157,7 @@ class UserView {
       ...BASICS,
       ...this.recommendations.parameters(),
       kind,
-      half_life: halfLife,
+      half_life: kind === "learned" ? null : halfLife,
       without: [...this.without.keys()],
     };
     const started = performance.now();
@@ -190,11 +192,13 @@ class UserView {
       : "";
     const bound = profile.error_bound ? `Error at most ${number(profile.error_bound)}.` : "Exact.";
     this.meta.textContent = `${basis}${known}As of ${moment(answer.as_of)}. ${bound}`;
+    const { key } = document.activeElement?.dataset ?? {};
     this.curve.draw(answer, this.without);
     this.interests.draw(answer);
     this.neighbors.draw(answer, this.snapshot.n_users);
     this.recommendations.draw(answer, this.without, this.reference);
     this.posts.draw(answer, this.without);
+    if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
     this.control.leftOut(this.without);
   }
 
@@ -202,7 +206,11 @@ class UserView {
   async refreshSlow() {
     if (!this.isCurrent()) return;
     const { kind, half_life } = this.decayParameters();
-    history.replaceState(null, "", `#/user/${encodeURIComponent(this.id)}?kind=${kind}&half_life=${half_life}`);
+    history.replaceState(
+      null,
+      "",
+      `#/user/${encodeURIComponent(this.id)}?kind=${kind}${half_life === null ? "" : `&half_life=${half_life}`}`,
+    );
     try {
       const moved = await get(
         ofUser(this.id, "timeline"),

@@ -193,6 +193,8 @@ def test_a_path_ends_where_the_user_lies_on_the_map(client: TestClient, ask: Ask
 def test_the_overview_says_what_is_served_and_how_fast(ask: Asking) -> None:
     overview = ask.get("/v1/overview")
     assert overview["snapshot"] == ask.get("/v1/snapshot")
+    assert {"exponential", "static"} <= set(overview["snapshot"]["kinds"])
+    assert {"cosine_time", "cosine", "basic"} <= set(overview["snapshot"]["metrics"])
     assert overview["alarms"] == [] and overview["token_needed"] is False
     assert {"/v1/users/{user_id:any_id}/view", "/"} <= {one["route"] for one in overview["latencies"]}
     assert all(one["p50_s"] <= one["p95_s"] <= one["p99_s"] for one in overview["latencies"])

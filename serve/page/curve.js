@@ -62,7 +62,7 @@ export function makeCurve() {
         read.dataset.event = "yes";
         read.textContent = `${moment(event.timestamp)}, ${span(age)} old, counts ${percent(weight)} of ${event.weight === 1 ? "one" : event.weight}${gone ? ", left out" : ""}: ${event.text ?? event.item_id ?? ""}`;
       };
-      const lane = base + ((i * 7919) % 13) - 3;
+      const lane = base + 13 * scattered(i) - 3;
       return s("circle", {
         class: `dot g${event.group % 8}${gone ? " gone" : ""}`,
         cx: x(age),
@@ -111,6 +111,12 @@ function halfOf(answer, x, y) {
   const [v, w] = [answer.curve.weights[i - 1], answer.curve.weights[i]];
   const at = x(a * (b / a) ** ((v - 0.5) / (v - w || 1)));
   return at > WIDTH - RIGHT ? null : s("line", { class: "half", x1: at, x2: at, y1: y(0.5), y2: y(0) });
+}
+
+/** In [0, 1), the same for the same number and without a pattern: so that dots of one age do not hide each other. */
+function scattered(i) {
+  const x = Math.sin(12.9898 * (i + 1)) * 43758.5453;
+  return x - Math.floor(x);
 }
 
 /** Between two points of the curve, straight over the logarithm of the age. */

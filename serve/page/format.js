@@ -26,7 +26,7 @@ export function number(x) {
 
 export function percent(share) {
   if (share > 0 && share < 0.001) return "<0.1 %";
-  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(Math.abs(share) < 0.0995 ? 1 : 0)} %`.replace("-", "−");
 }
 
 /** Singular or plural. */

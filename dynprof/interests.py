@@ -99,14 +99,14 @@ def find_interests(history: History, background: Background, *, most: int = 8) -
     Args:
         history: Of the user; may be empty.
         background: What everybody says, for the labels.
-        most: Number of groups at most; of few texts fewer.
+        most: Number of groups at most; of few events fewer.
     """
     if not len(history):
         return Interests(np.empty(0, np.int64), np.empty(0), [])
     vectors = history.vectors.astype(np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, norms, out=vectors, where=norms > 0)
-    few = 1 + math.isqrt(len(vectors) // 2)  # ten posts are no eight interests, even where all ten differ
+    few = 1 + math.isqrt(len(history) // 2)  # ten posts are no eight interests, even where all ten differ
     clusters = sensible_clusters(vectors[_evenly(len(vectors), _MOST_TEXTS)], most=min(most, few))
     of_text = clusters.assign(vectors)
     nearness = np.einsum("ij,ij->i", vectors, clusters.centers[of_text]).astype(np.float64)

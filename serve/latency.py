@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+
+from prometheus_client.samples import Sample
 
 from serve.overview_schemas import RouteLatency
 
@@ -15,13 +16,7 @@ _QUANTILES = (0.5, 0.95, 0.99)
 _SERVER_ERROR = 500
 
 
-class _Sample(Protocol):
-    name: str
-    labels: Mapping[str, str]
-    value: float
-
-
-def route_latencies(samples: Iterable[_Sample]) -> list[RouteLatency]:
+def route_latencies(samples: Iterable[Sample]) -> list[RouteLatency]:
     """One entry a method and route, most asked first; requests of no route are left out.
 
     Args:

@@ -100,7 +100,7 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
     return ViewAnswer(
         **about_user(engine, who),
         without=_left_out(engine, user_id, stays),
-        profile=profile_answer(engine, who, ProfileQuery()),
+        profile=profile_answer(engine, who, ProfileQuery.model_validate({})),
         curve=CurveAnswer(ages_s=_AGES_S.tolist(), weights=decay.weights(_AGES_S).tolist()),
         interests=_interests(engine, user_id, who, stays),
         neighbors=_neighbors(engine, near),

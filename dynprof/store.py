@@ -153,14 +153,7 @@ class SnapshotStore:
     def rows(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of everybody's state, a record batch at a time, users by number."""
         for rows in self._rows:
-            for batch in rows.read():
-                read = batch.rows.select(columns)
-                if batch.merged is not None:  # what updates changed takes the place of what was built
-                    place = np.arange(len(read))
-                    place[batch.changed] = len(read) + np.arange(len(batch.changed))
-                    both = pa.Table.from_batches([read, batch.merged.select(columns)])
-                    read = both.take(pa.array(place)).combine_chunks().to_batches()[0]
-                yield read
+            yield from rows.columns(columns)
 
     def knows(self, bucket: int, user_ids: pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) whether the snapshot has each of some users of one bucket."""

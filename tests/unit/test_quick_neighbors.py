@@ -45,7 +45,7 @@ def test_where_all_are_candidates_they_are_the_nearest_of_all(
     quick = ask(store, index, user_id, decay)
     assert quick.n_candidates == sum(mass > 0 for mass in index.matrix(Decay("exponential", "30d")).mass) - 2
     exact = NeighborIndex(store).nearest(user_id, decay, 5, is_hidden=lambda u: u == "user-0")
-    np.testing.assert_allclose(quick.ranking.scores, exact.scores, atol=1e-6)
+    np.testing.assert_allclose(quick.ranking.scores, exact.scores, atol=1e-4)  # tables of built decays are fp16
     names = [store.user_id(number) for number in quick.ranking.rows.tolist()]
     assert user_id not in names and "user-0" not in names
 

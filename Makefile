@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve lint types unit check test soak store-server browser clean
+.PHONY: help install demo serve lint types unit check test soak rectools store-server browser clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,14 @@ test: check store-server browser ## everything: lint, types, every test
 soak: $(STAMP) ## kill servers and updates 200 times while a client posts: nothing lost, nothing twice
 	$(BIN)/python -m benchmarks.soak --kills 200
 
+rectools: .venv-rectools/.installed ## the environment of SASRec and HSTU (they need numpy 1), apart from everything else
+
+.venv-rectools/.installed: extras/rectools-constraints.txt
+	test -x .venv-rectools/bin/python || $(PYTHON) -m venv .venv-rectools
+	.venv-rectools/bin/python -m pip install -q -c $< $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
+	.venv-rectools/bin/python -m pip install -q -c $< 'rectools[torch]' pyarrow
+	@touch $@
+
 # The server that the tests of the live log's second store start. Without it they skip, and say so. It is installed where
 # nobody minds: on a machine of continuous integration (CI=true), as root, from Debian's packages.
 store-server:
@@ -84,5 +92,5 @@ browser:
 	echo "No chromium: the tests of the page in a browser will skip." >&2
 
 clean: ## remove .venv, the demo and every cache
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-rectools demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -30,25 +30,28 @@ from benchmarks.rounds import in_turn
 from dynprof.evaluation import (
     AUTO,
     EventLog,
-    EventNames,
     choose_tests,
     count_candidates,
     draw_keys,
     eligible_events,
     index_events,
+    judge_candidates,
     last_window,
     rank_baselines,
     sample_size,
 )
+from dynprof.evaluation.contestant import LIST_SIZE
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.retrieval import ask
-from dynprof.evaluation.shard_counts import split_texts
+from dynprof.evaluation.tiles import Candidates
+from dynprof.keys import text_shards
 from dynprof.vector_chunk import VectorChunk
 
 _YEAR_US = 365 * 86_400_000_000
 _EVENTS_A_BUCKET = 156_250
 _TEXTS_A_SHARD = 8_192
 _TILE = (512, 512)
+_BYTES_A_TEXT = 16 + 4 + 8  # hash, number, first time: what the tasks of the shards are sent
 
 
 def buckets(n_events: int, n_users: int, repeated: float) -> Iterator[pa.Table]:
@@ -104,13 +107,13 @@ def run_driver(n_events: int, n_users: int) -> dict[str, Any]:
     rank_baselines(log, tests)
     note("baselines")
     n_shards = 1 << int(np.ceil(np.log2(max(1.0, log.n_items / _TEXTS_A_SHARD))))
-    n_hash_bytes = _size_of_shards(names, n_shards)
-    note("texts by shard, one at a time")
+    shards = text_shards(names.text_hashes, n_shards)
+    note("texts by shard")
     return {
         "events": len(log),
         "texts": log.n_items,
         "tests": len(tests),
-        "for_object_store_mib": round(n_hash_bytes / 2**20),
+        "for_object_store_mib": round(len(shards) * _BYTES_A_TEXT / 2**20),
         "steps": steps,
     }
 
@@ -119,10 +122,6 @@ def _choose(log: EventLog) -> Any:
     eligible = eligible_events(log, last_window(log, 0.2))
     keys = draw_keys(pa.array([f"event-{i}" for i in eligible.tolist()]), 0)
     return choose_tests(log, eligible, keys, max_events=sample_size(AUTO, log.n_items))
-
-
-def _size_of_shards(names: EventNames, n_shards: int) -> int:
-    return sum(texts.items.nbytes + texts.hashes.nbytes for texts in split_texts(names.text_hashes, n_shards))
 
 
 def run_counting(n_tests: int, n_decays: int, dim: int, n_items: int, rounds: int) -> dict[str, Any]:
@@ -148,7 +147,10 @@ def run_counting(n_tests: int, n_decays: int, dim: int, n_items: int, rounds: in
     def count() -> None:
         count_candidates(queries, catalogue, np.arange(n_items), of)
 
-    seconds = in_turn({"product": product, "count": count}, rounds)
+    def lists() -> None:
+        judge_candidates(queries, catalogue, Candidates.timeless(np.arange(n_items), of), list_size=LIST_SIZE)
+
+    seconds = in_turn({"product": product, "count": count, "count and lists": lists}, rounds)
     n_scores = len(flat) * n_items
     ratios = [p / c for p, c in zip(seconds["product"], seconds["count"], strict=True)]
     return {

@@ -50,7 +50,7 @@ def run_world(folder: Path, n_events: int, encoder: str, *, evaluate: bool) -> d
     stages["encode"] = run_stage("encode", ["--workspace", workspace, "--encoder", encoder])
     stages["build"] = run_stage("build", ["--workspace", workspace])
     if evaluate:
-        stages["evaluate"] = run_stage("evaluate", ["--workspace", workspace])
+        stages["evaluate"] = run_stage("evaluate", ["--workspace", workspace, "--quick", "--half-life", "30d"])
     sizes = {name: Workspace(workspace).size_bytes(name) for name in Workspace(workspace).folders()}
     return {"events": n_events, "users": int(n_users), "stages": stages, "bytes": sizes}
 

@@ -17,10 +17,18 @@ __all__ = ["DECAY_KINDS", "PROFILE_KINDS", "Decay", "DecayKind"]
 
 FloatArray = npt.NDArray[np.float64]
 DecayKind = Literal[
-    "exponential", "inverse_linear", "inverse_sqrt", "hyperbolic", "logarithmic", "gaussian", "linear", "static"
+    "exponential",
+    "inverse_linear",
+    "inverse_sqrt",
+    "hyperbolic",
+    "logarithmic",
+    "gaussian",
+    "linear",
+    "static",
+    "learned",
 ]
-DECAY_KINDS: tuple[DecayKind, ...] = get_args(DecayKind)
-"""Every kind, `linear` among them."""
+DECAY_KINDS: tuple[DecayKind, ...] = tuple(k for k in get_args(DecayKind) if k != "learned")
+"""Every kind that has a formula, `linear` among them; `learned` is `dynprof.learned_decay.LearnedDecay`."""
 
 PROFILE_KINDS: tuple[DecayKind, ...] = tuple(k for k in DECAY_KINDS if k != "linear")
 """The six decays of a profile and the control `static`: what `--decays all` builds."""

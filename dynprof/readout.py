@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 
 from dynprof.bank import Bank
 from dynprof.decay import Decay
+from dynprof.learned_decay import LearnedDecay
 
 __all__ = ["HORIZON_S", "Readout", "UserReadouts", "solve_readout"]
 
@@ -120,6 +121,8 @@ def solve_readout(
         youngest_s: Youngest age, seconds.
         horizon_s: Oldest age, seconds.
     """
+    if power == 1 and isinstance(decay, LearnedDecay) and (exact := decay.over(bank)) is not None:
+        return Readout(exact, 0.0)
     ages = _grid(decay, youngest_s, horizon_s, _N_FIT)
     coefficients = _minimax(bank.factors(ages), decay.weights(ages) ** power)
     dense = _grid(decay, youngest_s, horizon_s, _N_CHECK)

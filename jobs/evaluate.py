@@ -1,82 +1,66 @@
-"""Which decay is better on this corpus: `python -m jobs.evaluate`.
+"""Which profile is better on this corpus: `python -m jobs.evaluate`.
 
 The driver holds the log as numbers and never a vector of a text; the vectors stream by, shard after shard.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dynprof.decay import Decay
-from dynprof.embedded import latest_fingerprint, open_vectors
+from dynprof.duration import parse_duration
+from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
 from dynprof.embeddings import EMBEDDINGS
 from dynprof.errors import ConfigError, WorkspaceError
-from dynprof.evaluation import AUTO, Report, compare_methods, contest_methods, sample_size
-from dynprof.evaluation.loading import Question, load_plan
-from dynprof.evaluation.metrics import DEFAULT_METRICS, metric
+from dynprof.evaluation import Facts, Outcome, Report, tabulate
+from dynprof.evaluation.loading import Material, Plan, Question, load_material, plan_window
+from dynprof.evaluation.metrics import parse_metric
+from dynprof.evaluation.results import RESULTS
 from dynprof.evaluation.storage import read_report, write_report
+from dynprof.evaluation.weighing import RECENT, Weighing
+from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
-from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT, DEFAULT_TYPE_WEIGHTS, parse_decays, parse_type_weights
+from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
-from jobs.command import Stopwatch, parser, run, start_logging
-from jobs.evaluate_ranking import rank_tests
+from jobs.command import Stopwatch, parser, ray_session, run, start_logging
+from jobs.contestants import Entrant, choose_contestants
+from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
+from jobs.evaluate_ranking import Arena
+from jobs.evaluate_tuning import tune_workspace, with_choice
+from jobs.evaluate_windows import Contest
+from jobs.outside_models import OutsideModels
 
-__all__ = ["EvaluateOptions", "evaluate"]
+__all__ = ["EvaluateOptions", "add_flags", "evaluate", "options_from", "summary_of"]
 
 LOG = logging.getLogger("dynprof.evaluate")
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """What to compare and on what.
+def evaluate(
+    workspace: Workspace,
+    options: EvaluateOptions,
+    *,
+    entrants: Mapping[str, Entrant] | None = None,
+    weighings: Sequence[Weighing] = (),
+    choice: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write `reports/<name>/` and show its main tables on stderr; a report that answers the same is only shown.
 
-    Attributes:
-        encoder: Fingerprint or name of finished embeddings; None for the newest.
-        decays: Comma-separated kinds, or `all`; `static` is always there to compare with.
-        half_lives: Every kind is tried at each.
-        type_weights: Weight of an event by its type; types not named count 1.
-        prior_weight: kappa, in units of event weight, >= 0.
-        test_share: The test window is the last such share of the events.
-        max_events: Largest sample of test events; 0 for all, `AUTO` by the number of texts.
-        include_seen: Whether texts that the user had before stay candidates.
-        seed: Of the sample and of the bootstrap.
-        metrics: Columns of the table.
-    """
-
-    encoder: str | None = None
-    decays: str = "all"
-    half_lives: tuple[str, ...] = ("30d",)
-    type_weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_TYPE_WEIGHTS))
-    prior_weight: float = DEFAULT_PRIOR_WEIGHT
-    test_share: float = 0.2
-    max_events: int | str = AUTO
-    include_seen: bool = False
-    seed: int = 0
-    metrics: tuple[str, ...] = DEFAULT_METRICS
-
-    def __post_init__(self) -> None:
-        for name in self.metrics:
-            metric(name)
-        if not 0 < self.test_share < 1:
-            raise ConfigError(f"--test-share: expected a share in (0, 1), found {self.test_share}.")
-        sample_size(self.max_events, 0)
-        if not 0 <= self.prior_weight < float("inf"):
-            raise ConfigError(f"--prior-weight: expected a number >= 0, found {self.prior_weight}.")
-
-    def of(self, encoder: str) -> EvaluateOptions:
-        """The same for the embeddings of one encoder or fingerprint."""
-        return replace(self, encoder=encoder)
-
-
-def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
-    """Write `reports/<name>/` and show its table on stderr; a report that stands there already is only shown.
+    Args:
+        workspace: Where.
+        options: What to compare and on what.
+        entrants: Contestants beside those that `options.baselines` names.
+        weighings: Profiles beside those of the options.
+        choice: What was tuned on the validation window, finished; the test windows are opened for it.
 
     Returns:
         The report as JSON types, with `report` (its name) and `done_before`.
@@ -87,42 +71,93 @@ def evaluate(workspace: Workspace, options: EvaluateOptions) -> dict[str, Any]:
         FingerprintError: The embeddings are of another corpus.
     """
     corpus = present_corpus(workspace)
-    question = _question(workspace, options)
+    question = _question(workspace, options, weighings)
     vectors = open_vectors(workspace, question.fingerprint, corpus)
-    parameters = {**asdict(question), "metrics": list(options.metrics), "corpus_id": corpus.corpus_id}
-    name = _report_name(parameters)
-    if (stored := read_report(workspace, name)) is not None:
+    rivals = {**choose_contestants(options.baselines), **(entrants or {})}
+    parameters = _parameters(question, options, rivals, corpus.corpus_id, choice)
+    name = _report_name(parameters, options.report)
+    stored = read_report(workspace, name)
+    if stored is not None and stored[0]["parameters"] == parameters:
         LOG.info("report=%s finished before, nothing to do", name)
-        document, table = stored
-        _show(table)
-        return {**document, "report": name, "done_before": True}
-    plan = load_plan(workspace, question, corpus)
-    facts, scores = plan.facts(), []
-    LOG.info("tests=%d eligible=%d items=%d users=%d", facts.n_tested, facts.n_eligible, facts.n_items, facts.n_users)
-    if facts.n_tested:
-        ranks = rank_tests(vectors, question, plan)
-        methods = contest_methods(question.decays)
-        scores = compare_methods(ranks, plan.tests.users, methods, options.metrics, seed=options.seed)
-    report = Report(parameters, options.metrics, facts, scores)
-    document, table = write_report(workspace, name, report)
-    _show(table)
+        _show(stored[1])
+        return {**stored[0], "report": name, "done_before": True}
+    material = load_material(workspace, question, corpus)
+    report = _judge(vectors, question, material, options, rivals, parameters, choice)
+    document, text = write_report(workspace, name, report)
+    _show(text)
     return {**document, "report": name, "done_before": False}
 
 
-def _question(workspace: Workspace, options: EvaluateOptions) -> Question:
+def _judge(
+    vectors: CorpusVectors,
+    question: Question,
+    material: Material,
+    options: EvaluateOptions,
+    rivals: Mapping[str, Entrant],
+    parameters: Mapping[str, Any],
+    choice: Mapping[str, Any] | None,
+) -> Report:
+    plans = _plans(question, material, options, choice)
+    for plan in plans:
+        LOG.info(
+            "window=%s tests=%d eligible=%d items=%d", plan.name, len(plan.tests), plan.n_eligible, plan.log.n_items
+        )
+    outcomes: list[Outcome] = []
+    remarks: list[str] = []
+    tested = [p for p in plans if len(p.tests)]
+    if tested:
+        with ray_session():
+            metrics, encoder = [parse_metric(m) for m in options.metrics], str(vectors.manifest["encoder"])
+            arena = Arena(vectors, question, material)
+            outside = OutsideModels(Path(options.outside)) if options.outside else None
+            contest = Contest(arena, question, material, metrics, rivals, encoder, outside, remarks)
+            outcomes = [contest.judge(plan) for plan in tested]
+    results = RESULTS.empty_table()
+    if ours := [o for o in outcomes if o.name != VALIDATION]:
+        whole = ours[0] if len(ours) == 1 and ours[0].name == WHOLE_TEST else Outcome.joined(WHOLE_TEST, ours)
+        results = tabulate(outcomes, whole, options.metrics, n_draws=options.n_draws, seed=options.seed)
+    return Report(parameters, options.metrics, _facts(plans), results, remarks, choice)
+
+
+def _plans(
+    question: Question, material: Material, options: EvaluateOptions, choice: Mapping[str, Any] | None
+) -> list[Plan]:
+    """The windows with their tests, in order of time."""
+    windows = [(VALIDATION, material.periods.validation)] if options.validation and not options.leave_one_out else []
+    opened = material.periods.tests.open(choice)
+    windows += [(window_name(i, len(opened)), window) for i, window in enumerate(opened)]
+    return [plan_window(material, question, window, name) for name, window in windows]
+
+
+def _facts(plans: Sequence[Plan]) -> dict[str, Facts]:
+    found = {p.name: p.facts() for p in plans}
+    if WHOLE_TEST not in found:
+        tests = [p for p in plans if p.name != VALIDATION]
+        users = np.concatenate([p.tests.users for p in tests])
+        found[WHOLE_TEST] = Facts.joined([found[p.name] for p in tests], users)
+    return found
+
+
+def _question(workspace: Workspace, options: EvaluateOptions, weighings: Sequence[Weighing]) -> Question:
     """The options with names resolved."""
     kinds = [Decay("static")]
     for half_life in options.half_lives:
         kinds += parse_decays(options.decays, half_life)
+    recent = RECENT if options.recent else ()
     return Question(
         fingerprint=_fingerprint(workspace, options.encoder),
-        decays=tuple(dict.fromkeys(kinds)),
+        decays=(*dict.fromkeys(kinds), *recent, *weighings),
         type_weights=dict(sorted(options.type_weights.items())),
         prior_weight=options.prior_weight,
         test_share=options.test_share,
         max_events=options.max_events,
         include_seen=options.include_seen,
         seed=options.seed,
+        n_windows=options.n_windows,
+        similarities=options.similarities,
+        item_half_lives_s=tuple(parse_duration(h, name="item_half_life") for h in options.item_half_lives),
+        leave_one_out=options.leave_one_out,
+        with_drift=options.slices,
     )
 
 
@@ -140,67 +175,66 @@ def _fingerprint(workspace: Workspace, encoder: str | None) -> str:
     return max(named)[1]
 
 
-def _report_name(parameters: Mapping[str, Any]) -> str:
-    """The same question of the same corpus has the same name."""
-    meaning = json.dumps(parameters, sort_keys=True)
-    digest = hashlib.blake2b(meaning.encode(), digest_size=4).hexdigest()
-    return f"evaluation-{parameters['fingerprint'][:8]}-{digest}"
+def _parameters(
+    question: Question,
+    options: EvaluateOptions,
+    rivals: Mapping[str, Entrant],
+    corpus_id: str,
+    choice: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """All that the numbers depend on, as JSON types."""
+    parameters = {
+        **asdict(question),
+        "metrics": options.metrics,
+        "validation": options.validation,
+        "n_draws": options.n_draws,
+        "contestants": {name: dict(rival.settings) for name, rival in rivals.items()},
+        "outside": OutsideModels(Path(options.outside)).answers() if options.outside else None,
+        "corpus_id": corpus_id,
+        "choice": choice,
+    }
+    return dict(json.loads(json.dumps(parameters)))
 
 
-def _show(table: str) -> None:
+def _report_name(parameters: Mapping[str, Any], asked: str | None) -> str:
+    """The name asked for; else the same question of the same corpus has the same name.
+
+    Raises:
+        ConfigError: A name that is no single folder.
+    """
+    if asked is None:
+        meaning = json.dumps(parameters, sort_keys=True)
+        digest = hashlib.blake2b(meaning.encode(), digest_size=4).hexdigest()
+        return f"evaluation-{parameters['fingerprint'][:8]}-{digest}"
+    if not re.fullmatch(r"\w[\w.-]*", asked):
+        raise ConfigError(f"--report: expected a name of letters, digits, '-', '_' and '.', found {asked!r}.")
+    return asked
+
+
+def _show(text: str) -> None:
     """For people; stdout belongs to the summary."""
-    print(table, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def add_flags(made: argparse.ArgumentParser) -> None:
-    """The flags of the test itself; `jobs.pipeline` has them too."""
-    made.add_argument(
-        "--test-share", type=float, default=0.2, help="the last share of all events is predicted, whatever --as-of says"
-    )
-    made.add_argument(
-        "--max-events",
-        type=lambda text: int(text) if text.lstrip("-").isdigit() else text,
-        default=AUTO,
-        help="largest sample of test events; 0: all; auto: 2000, fewer (at least 500) beyond 2.5 million texts",
-    )
-    made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
-    made.add_argument("--metrics", default=",".join(DEFAULT_METRICS), help="hit_rate@K, ndcg@K, mrr")
-    made.add_argument("--seed", type=int, default=0, help="of the sample and of the bootstrap")
-
-
-def options_from(args: argparse.Namespace, *, encoder: str | None = None) -> EvaluateOptions:
-    """The flags of `add_flags` and those of the decays, which `jobs.build` has too, as options."""
-    metrics = tuple(m.strip() for m in args.metrics.split(","))
-    return EvaluateOptions(
-        encoder=encoder,
-        decays=args.decays,
-        half_lives=tuple(h.strip() for h in args.half_life.split(",")),
-        type_weights=parse_type_weights(args.weights),
-        prior_weight=args.prior_weight,
-        test_share=args.test_share,
-        max_events=args.max_events,
-        include_seen=args.include_seen,
-        seed=args.seed,
-        metrics=metrics,
-    )
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Parse flags, evaluate, summarise."""
-    made = parser("evaluate", "Compare decays by how well they predict the next event.")
+    made = parser("evaluate", "Which profile predicts the next event best, among baselines, with intervals.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
-    made.add_argument("--encoder", help="name or fingerprint of finished embeddings (default: the newest)")
-    made.add_argument("--decays", default="all", help="comma-separated kinds, or all")
-    made.add_argument("--half-life", "--half-lives", default="30d", help="one or several: 1d,7d,30d")
-    made.add_argument("--weights", help="weight by event type: like=0.5,dislike=-1")
-    made.add_argument("--prior-weight", type=float, default=DEFAULT_PRIOR_WEIGHT, help="of the bio, in events")
-    add_flags(made)
+    add_own_flags(made)
     args = made.parse_args(argv)
     start_logging(args.log_level)
     options = options_from(args, encoder=args.encoder)
     watch = Stopwatch()
+    workspace, chosen = Workspace(args.workspace), None
+    weighings: tuple[Weighing, ...] = ()
+    if args.tune:
+        with watch.stage("tune"):
+            chosen = tune_workspace(workspace, options)
+    if chosen is not None:
+        options, weighings = with_choice(options, chosen)
     with watch.stage("evaluate"):
-        document = evaluate(Workspace(args.workspace), options)
+        choice = None if chosen is None else chosen.to_json()
+        document = evaluate(workspace, options, weighings=weighings, choice=choice)
     return {"job": "evaluate", **summary_of(document), "workspace": args.workspace, "seconds": watch.seconds}
 
 
@@ -212,9 +246,13 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "tested": facts["n_tested"],
         "eligible": facts["n_eligible"],
         "tested_users": facts["n_users"],
-        "methods": {m["name"]: {k: round(e["value"], 4) for k, e in m["metrics"].items()} for m in document["methods"]},
+        "methods": {m["name"]: {k: _rounded(e["value"]) for k, e in m["metrics"].items()} for m in document["methods"]},
         "done_before": document["done_before"],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""The ranks of all test events in three pipelines: no process ever holds the vectors of all texts.
+"""Places and lists of all test events under all profiles: no process ever holds the vectors of all texts.
 
 A task a user bucket poses the questions, since all that concerns a user lies in the user's bucket; a task a shard
-counts, for all questions, the candidates that its vectors put above and beside the target; the counts are added. The
-shards are those of the base's embeddings and of every segment's.
+judges, for all questions, the candidates that it has vectors of; what they found is added up. The shards are those of
+the base's embeddings and of every segment's.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,67 +19,126 @@ import pyarrow as pa
 import ray
 
 from dynprof.embedded import CorpusVectors
-from dynprof.evaluation import Ranks, cut_rounds, rank_baselines, settle_ranks
-from dynprof.evaluation.loading import Plan, Question
-from dynprof.evaluation.ranking import Posed
+from dynprof.evaluation.contestant import Factory, Placed
+from dynprof.evaluation.judging import Judged
+from dynprof.evaluation.loading import Material, Plan, Question
+from dynprof.evaluation.protocol import TestEvents
+from dynprof.evaluation.ranking import Posed, cut_rounds, settle_ranks
+from dynprof.evaluation.seen import SeenItems
 from dynprof.evaluation.shard_counts import split_texts
-from jobs.command import ray_session
-from jobs.evaluate_tasks import Round, count_part, pose_part, posed_from, ranks_from, sum_part
+from jobs.evaluate_tasks import (
+    Round,
+    diversity_part,
+    fit_contestant,
+    judge_part,
+    judged_from,
+    place_block,
+    pose_part,
+    posed_from,
+    sum_part,
+)
 from jobs.stages import parts_of
 
-__all__ = ["rank_tests"]
+__all__ = ["Arena"]
 
 LOG = logging.getLogger("dynprof.evaluate")
 
+_TESTS_A_BLOCK = 256
 
-def rank_tests(corpus: CorpusVectors, question: Question, plan: Plan) -> Ranks:
-    """The ranks of at least one test event under all methods, decays first; whatever the order of the tasks.
+
+class Arena:
+    """Where methods meet the test events of one corpus. Needs a Ray session, for as long as it lives.
 
     Args:
-        corpus: Where the vectors lie, of the corpus that the plan was made of.
+        corpus: Where the vectors lie, of the corpus that the material is of.
         question: What is asked.
-        plan: The tests.
+        material: The log.
     """
-    dim = int(corpus.manifest["dim"])
-    with ray_session():
+
+    def __init__(self, corpus: CorpusVectors, question: Question, material: Material) -> None:
+        self._corpus, self._question, self._material = corpus, question, material
         # A shard's texts are sent to its task alone.
-        texts = [ray.put(t) for t in split_texts(corpus, plan.names.text_hashes)]
-        shared = {"workspace_uri": corpus.workspace.uri, "texts": texts}
-        mean = _mean_before_window(plan, dim, shared)
-        ours = []
+        shards = split_texts(corpus, material.names.text_hashes, material.log.first_us)
+        self._texts = [ray.put(texts) for texts in shards]
+        self._log: ray.ObjectRef | None = None
+
+    def place_profiles(self, plan: Plan, list_size: int) -> tuple[Placed, npt.NDArray[np.float64]]:
+        """Of the tests of a window, n > 0, under m weighings x c clocks.
+
+        Returns:
+            (n, m x c) as of `Queries`, and (n,) drift.
+        """
+        mean = self._mean_before(plan)
+        dim, question, log = int(self._corpus.manifest["dim"]), self._question, self._material.log
+        placed, drift = [], []
         for rows in cut_rounds(len(plan.tests), len(question.decays), dim):
-            posed = _pose(corpus, question, plan, rows, mean)
-            catalogue = plan.tests.catalogue[rows]
-            ours.append(settle_ranks(posed, catalogue, _count(posed, catalogue, shared)))
-            LOG.info("ranked=%d of=%d", rows.stop, len(plan.tests))
-    theirs = rank_baselines(plan.log, plan.tests)
-    above, tied = (np.vstack([getattr(r, side) for r in ours]) for side in ("above", "tied"))
-    return Ranks(np.hstack([above, theirs.above]), np.hstack([tied, theirs.tied]))
+            tests = plan.tests.take(rows)
+            posed = self._pose(replace(plan, tests=tests), mean)
+            found = self._judge(posed, tests, list_size)
+            placed.append(settle_ranks(log, tests, posed.queries.silent, question.clocks, found))
+            drift.append(posed.drift)
+            LOG.info("window=%s ranked=%d of=%d", plan.name, rows.stop, len(plan.tests))
+        return Placed.below(placed), np.concatenate(drift)
 
+    def place_contestant(self, factory: Factory, settings: Mapping[str, Any], plan: Plan, list_size: int) -> Placed:
+        """Of the tests of a window, n > 0: fitted before it by one task, asked by several.
 
-def _mean_before_window(plan: Plan, dim: int, shared: dict[str, Any]) -> npt.NDArray[np.float32]:
-    """(dim,) mean of the texts that appeared before the window: nothing of it leaks in. Zeros where there are none."""
-    total = np.zeros(dim)
-    for table in _run(sum_part, range(len(shared["texts"])), {**shared, "n_early": plan.n_early}):
-        total += np.asarray(table["sum"].combine_chunks().flatten()).reshape(-1, dim).sum(axis=0)
-    return np.asarray(total / max(plan.n_early, 1), np.float32)
+        Raises:
+            ConfigError: The method cannot be had.
+        """
+        if self._log is None:
+            self._log = ray.put(self._material.log)
+        fitted = fit_contestant.remote(factory, self._log, plan.window.start_us, settings)
+        n_blocks = max(1, len(plan.tests) // _TESTS_A_BLOCK)
+        bounds = np.linspace(0, len(plan.tests), n_blocks + 1).astype(int)
+        shared = {"workspace_uri": self._corpus.workspace.uri, "texts": self._texts, "list_size": list_size}
+        blocks = [plan.tests.take(slice(a, b)) for a, b in pairwise(bounds.tolist())]
+        return Placed.below(ray.get([place_block.remote(fitted, self._log, block, **shared) for block in blocks]))
 
+    def diversity(self, lists: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """(n, m) diversity of (n, m, k) lists; a task a method has the vectors of what it lists."""
+        found = np.full(lists.shape[:2], np.nan)
+        asked = []
+        for method in range(lists.shape[1]):
+            mine = lists[:, method]
+            distinct, rows = np.unique(mine[mine >= 0], return_inverse=True)
+            placed = np.full(mine.shape, -1)
+            placed[mine >= 0] = rows
+            asked.append(ray.put((self._material.names.text_hashes.take(pa.array(distinct)), placed)))
+        for table in _run(diversity_part, range(lists.shape[1]), {"corpus": self._corpus, "lists": asked}):
+            found[table["row"].to_numpy(), table["part"].to_numpy()] = table["value"].to_numpy()
+        return found
 
-def _pose(corpus: CorpusVectors, question: Question, plan: Plan, rows: slice, mean: npt.NDArray[np.float32]) -> Posed:
-    starts = plan.names.bucket_starts
-    tests = plan.tests.take(rows)
-    buckets = np.searchsorted(starts, tests.positions, side="right") - 1
-    part = Round(tests, buckets, starts, mean)
-    arguments = {"corpus": corpus, "question": question, "part": [ray.put(part)]}
-    return posed_from(pa.concat_tables(_run(pose_part, np.unique(buckets).tolist(), arguments)))
+    def _mean_before(self, plan: Plan) -> npt.NDArray[np.float32]:
+        """(dim,) mean of the texts that appeared before the window: nothing of it leaks in. Zeros without one."""
+        dim = int(self._corpus.manifest["dim"])
+        shared = {"workspace_uri": self._corpus.workspace.uri, "texts": self._texts, "n_early": plan.n_early}
+        total = np.zeros(dim)
+        for table in _run(sum_part, range(len(self._texts)), shared):
+            total += np.asarray(table["sum"].combine_chunks().flatten()).reshape(-1, dim).sum(axis=0)
+        return np.asarray(total / max(plan.n_early, 1), np.float32)
 
+    def _pose(self, plan: Plan, mean: npt.NDArray[np.float32]) -> Posed:
+        starts, tests = self._material.names.bucket_starts, plan.tests
+        buckets = np.searchsorted(starts, tests.positions, side="right") - 1
+        asked = Round(tests, buckets, starts, mean, self._material.log.first_us[tests.targets])
+        arguments = {"corpus": self._corpus, "question": self._question, "part": [ray.put(asked)]}
+        tables = list(_run(pose_part, np.unique(buckets).tolist(), arguments))
+        return posed_from(pa.concat_tables(tables), asked, self._question.clocks)
 
-def _count(posed: Posed, catalogue: npt.NDArray[np.int64], shared: dict[str, Any]) -> Ranks:
-    arguments = {**shared, "queries": [ray.put(posed.queries)], "catalogue": catalogue}
-    found = Ranks.zeros(posed.queries.scores.shape)
-    for table in _run(count_part, range(len(shared["texts"])), arguments):
-        found += ranks_from(table)
-    return found
+    def _judge(self, posed: Posed, tests: TestEvents, list_size: int) -> Judged:
+        seen = SeenItems.of(self._material.log, tests)
+        arguments = {
+            "workspace_uri": self._corpus.workspace.uri,
+            "texts": self._texts,
+            "queries": [ray.put((posed.queries, seen))],
+            "catalogue": tests.catalogue,
+            "list_size": list_size,
+        }
+        found = Judged.nothing((len(tests), posed.queries.n_columns), list_size)
+        for table in _run(judge_part, range(len(self._texts)), arguments):
+            found += judged_from(table, list_size)
+        return found
 
 
 def _run(task: Callable[..., pa.Table], parts: Sequence[int], arguments: dict[str, Any]) -> Iterator[pa.Table]:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dynprof.decay import Decay
+from serve.defaults import Defaults
 from serve.engine import Engine
 from serve.schemas import DecayAnswer
+from serve.snapshot_schemas import DefaultsAnswer
 from serve.subject import Subject
 
-__all__ = ["about_snapshot", "about_user", "datetime_of", "decay_answer"]
+__all__ = ["about_snapshot", "about_user", "datetime_of", "decay_answer", "defaults_answer"]
 
 
 def about_snapshot(engine: Engine) -> dict[str, Any]:
@@ -33,6 +35,18 @@ def decay_answer(decay: Decay) -> DecayAnswer:
     """A decay with its defaults filled in."""
     half_life = None if decay.half_life is None else str(decay.half_life)
     return DecayAnswer(kind=decay.kind, half_life=half_life, offset=str(decay.offset), floor=decay.floor)
+
+
+def defaults_answer(defaults: Defaults) -> DefaultsAnswer:
+    """What completes a question, and where that comes from."""
+    return DefaultsAnswer(
+        source="choice" if defaults.is_chosen else "built in",
+        decay=decay_answer(defaults.decay),
+        metric=defaults.metric,
+        item_half_life=defaults.item_half_life,
+        learned=None if defaults.learned is None else defaults.learned.terms(),
+        note=defaults.note,
+    )
 
 
 def datetime_of(at_us: int) -> datetime:

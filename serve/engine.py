@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dynprof.decay import Decay
@@ -17,6 +17,7 @@ from dynprof.snapshot_users import SnapshotUsers
 from dynprof.sources import ItemSource, UserSource
 from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
+from serve.defaults import Defaults, read_defaults
 from serve.live_engine import LiveSources
 from serve.page_data import PageData
 from serve.schemas import EncoderAnswer
@@ -30,7 +31,7 @@ LOG = logging.getLogger("dynprof.serve")
 class HasDecay(Protocol):
     """A question with a decay."""
 
-    def decay(self, *, default_half_life: str) -> Decay:
+    def decay(self, defaults: Defaults) -> Decay:
         """See `serve.parameters`."""
 
 
@@ -54,6 +55,7 @@ class Engine:
         text_encoder: For texts that are posted.
         page: What only the page asks for.
         loaded_us: When it was loaded, microseconds since 1970.
+        defaults: What completes a question.
         live: What follows the log; None without one.
     """
 
@@ -65,6 +67,7 @@ class Engine:
     text_encoder: TextEncoder
     page: PageData
     loaded_us: int
+    defaults: Defaults
     live: LiveSources | None = None
 
     @classmethod
@@ -93,6 +96,7 @@ class Engine:
             encoder,
             PageData(store, items.catalogue, neighbor_index),
             time.time_ns() // 1000,
+            read_defaults(store),
             live,
         )
         LOG.info("snapshot=%s users=%d items=%d loaded", store.name, store.n_users, len(opened.items))
@@ -103,9 +107,17 @@ class Engine:
         if self.live is not None:
             self.live.close()
 
+    def with_choice(self) -> Engine:
+        """The same, with the defaults of the choice that the workspace has now."""
+        return replace(self, defaults=read_defaults(self.store))
+
     def decay_of(self, query: HasDecay) -> Decay:
-        """The decay of a question, the snapshot's half-life where it names none."""
-        return query.decay(default_half_life=self.store.default_half_life)
+        """The decay of a question, completed where it names none.
+
+        Raises:
+            ConfigError: `learned`, where no decay was fitted or with something that it does not have.
+        """
+        return query.decay(self.defaults)
 
     def time_of(self, query: HasTime) -> int:
         """The time of a question, microseconds since 1970: the latest that is known where it names none."""

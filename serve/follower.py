@@ -87,7 +87,11 @@ class Follower:
         now_us = time.time_ns() // 1000
         self._workspace.write_manifest({"snapshot": name, "requested_at_us": now_us}, *WISH)
         self._since_us = now_us + 1  # known from here on
-        self._begin(name)
+        if self._serves(name):  # what may be new is the choice: it is taken before the answer
+            self._expect(name)
+            self._swap(name)
+        else:
+            self._begin(name)
         return name
 
     def wait(self, snapshot: str, seconds: float) -> bool:
@@ -128,9 +132,12 @@ class Follower:
         self._failures.pop(snapshot, None)
 
     def _swap(self, snapshot: str) -> None:
-        """Load a snapshot and serve it; one load at a time, and none that is not wanted any more."""
+        """Load a snapshot and serve it, or its choice alone where it is served; one at a time, only what is wanted."""
         with self._loading:
-            if self._serves(snapshot) or snapshot != self.wanted:
+            if snapshot != self.wanted:
+                return
+            if self._engine is not None and self._serves(snapshot):
+                self._engine = self._engine.with_choice()
                 return
             try:
                 engine = self._load(snapshot)

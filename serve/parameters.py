@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from dynprof.decay import Decay, DecayKind
 from dynprof.duration import format_duration, parse_duration
 from dynprof.errors import ConfigError
+from dynprof.learned_decay import LEARNED
 from dynprof.profile import MICROSECONDS
 from dynprof.recommend import DEFAULT_ITEM_HALF_LIFE, DEFAULT_METRIC, Metric
 from dynprof.snapshot import parse_time_us
 from dynprof.sources import ItemFilter
+from serve.defaults import Defaults
 
 __all__ = [
     "DEFAULT_KIND",
@@ -89,18 +92,24 @@ class _DecayQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: DecayKind = Field(
-        DEFAULT_KIND, description="Decay of the profile. `linear` is read with a large error bound."
+        DEFAULT_KIND,
+        description="Decay of the profile; default: see `defaults` of /v1/snapshot, `exponential` where nothing was "
+        "chosen. `linear` is read with a large error bound; `learned` is the curve that was fitted on the corpus.",
     )
     half_life: HalfLife | None = Field(
         None,
-        description="Any, from 1s to 100y: a number with a unit (s, m, h, d, w, y). Default: the snapshot's. "
-        "`static` has none and ignores it.",
+        description="Any, from 1s to 100y: a number with a unit (s, m, h, d, w, y). Default: that of "
+        "`defaults` of /v1/snapshot. `static` has none and ignores it.",
         examples=["7d"],
     )
 
-    def decay(self, *, default_half_life: str) -> Decay:
-        """The decay that is asked for."""
-        return Decay(self.kind, self.half_life or default_half_life)
+    def decay(self, defaults: Defaults) -> Decay:
+        """The decay that is asked for.
+
+        Raises:
+            ConfigError: `learned`, where no decay was fitted or with a half-life.
+        """
+        return defaults.complete(self.kind if "kind" in self.model_fields_set else None, self.half_life)
 
 
 class _AsOf(BaseModel):
@@ -148,9 +157,18 @@ class ProfileQuery(_AsOf, _DecayQuery):
     )
     vector: bool = Field(False, description="Answer with the vector too: base64 of little-endian float32.")
 
-    def decay(self, *, default_half_life: str) -> Decay:
-        """The decay that is asked for."""
-        return Decay(self.kind, self.half_life or default_half_life, self.offset, self.floor)
+    def decay(self, defaults: Defaults) -> Decay:
+        """The decay that is asked for.
+
+        Raises:
+            ConfigError: `learned`, where no decay was fitted, or with a half-life, offset or floor.
+        """
+        found = super().decay(defaults)
+        if not {"offset", "floor"} & self.model_fields_set:
+            return found
+        if found.kind == LEARNED:
+            raise ConfigError("offset, floor: expected none with the learned decay, whose curve is fitted.")
+        return replace(found, offset=self.offset, floor=self.floor)
 
 
 class NeighborsQuery(_DecayQuery):
@@ -175,6 +193,11 @@ class RecommendationsQuery(_Items, _AsOf, _DecayQuery):
         False, description=f"Say which of the user's events carry each score. Takes k <= {MOST_EXPLAINED}."
     )
     explain_events: int = Field(5, ge=1, le=MOST_EXPLAINED, description="Events to list an item, at most.")
+
+    def completed(self, defaults: Defaults) -> Self:
+        """The same question with similarity and item half-life filled in where it does not name them."""
+        chosen = {"metric": defaults.metric, "item_half_life": defaults.item_half_life}
+        return self.model_copy(update={k: v for k, v in chosen.items() if k not in self.model_fields_set})
 
     @model_validator(mode="after")
     def _few_explained(self) -> RecommendationsQuery:

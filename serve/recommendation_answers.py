@@ -49,7 +49,7 @@ def recommendations_for(engine: Engine, user_id: str, query: RecommendationsQuer
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
     who = subject.anybody(engine.users, user_id, engine.decay_of(query), engine.time_of(query))
-    return recommendations_answer(engine, who, query)
+    return recommendations_answer(engine, who, query.completed(engine.defaults))
 
 
 def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQuery) -> RecommendationsAnswer:
@@ -76,7 +76,7 @@ def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQ
 
 def posted_recommendations(engine: Engine, body: PostedRecommendations) -> PostedRecommendationsAnswer:
     """For a posted history, or for many users; in the place of one who cannot be answered an error."""
-    decay = engine.decay_of(body)
+    decay, body = engine.decay_of(body), body.completed(engine.defaults)
     user_ids: Sequence[str | None] = body.user_ids or [None]
     results = []
     for user_id in user_ids:

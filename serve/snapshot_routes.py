@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from serve.about import about_snapshot, datetime_of, decay_answer
+from serve.about import about_snapshot, datetime_of, decay_answer, defaults_answer
 from serve.access import needs
 from serve.bodies import ReloadBody
 from serve.engine import Engine
@@ -41,6 +41,7 @@ def snapshot_of(engine: Engine, follower: Follower) -> SnapshotAnswer:
         n_items=len(engine.items),
         decays=[decay_answer(decay) for decay in store.spec.decays],
         default_half_life=store.default_half_life,
+        defaults=defaults_answer(engine.defaults),
         bank_half_lives_s=list(store.spec.bank.half_lives_s),
         prior_weight=store.spec.prior_weight,
         type_weights=dict(store.spec.type_weights),

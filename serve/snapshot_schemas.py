@@ -7,9 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from dynprof.scoring import Metric
 from serve.schemas import DecayAnswer, EncoderAnswer, SnapshotNamed
 
-__all__ = ["LiveAnswer", "ReadyAnswer", "ReloadAnswer", "SnapshotAnswer"]
+__all__ = ["DefaultsAnswer", "LiveAnswer", "ReadyAnswer", "ReloadAnswer", "SnapshotAnswer"]
 
 
 class LiveAnswer(BaseModel):
@@ -29,6 +30,22 @@ class ReadyAnswer(BaseModel):
     n_items: int
 
 
+class DefaultsAnswer(BaseModel):
+    """What a question that does not say is answered with."""
+
+    source: Literal["choice", "built in"] = Field(
+        description="`choice`: what `jobs.evaluate --tune` found best for this corpus and encoder."
+    )
+    decay: DecayAnswer
+    metric: Metric
+    item_half_life: str
+    learned: dict[str, float] | None = Field(
+        description="The curve of `kind=learned`: what of a fresh event's weight falls with each half-life, and what "
+        "never does (`static`). Null: nothing was fitted."
+    )
+    note: str | None = Field(description="Why a choice is not taken, or what of it takes another build.")
+
+
 class SnapshotAnswer(SnapshotNamed):
     """What the replica that answers serves, and what that means."""
 
@@ -43,6 +60,7 @@ class SnapshotAnswer(SnapshotNamed):
     n_items: int
     decays: list[DecayAnswer] = Field(description="Built; any other is read out of the states.")
     default_half_life: str
+    defaults: DefaultsAnswer
     bank_half_lives_s: list[float]
     prior_weight: float
     type_weights: dict[str, float]

@@ -105,7 +105,7 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
         interests=_interests(engine, user_id, who, stays),
         neighbors=_neighbors(engine, near),
         neighbors_among=near.n_candidates,
-        recommendations=recommendations_answer(engine, who, query),
+        recommendations=recommendations_answer(engine, who, query.completed(engine.defaults)),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -11,13 +14,30 @@ from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import EMBEDDINGS
 from dynprof.evaluation.item_vectors import ItemVectors, find_vectors
 from dynprof.evaluation.loading import Question, read_bucket
-from dynprof.evaluation.log import index_events
+from dynprof.evaluation.log import EventLog, index_events
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.ranking import Posed, pose_tests
 from dynprof.segments import read_bios
 from dynprof.vector_chunk import VectorChunk
 
-__all__ = ["pose_bucket"]
+__all__ = ["BucketTests", "pose_bucket", "read_tests"]
+
+
+@dataclass(frozen=True)
+class BucketTests:
+    """What the tests of one user bucket are answered from.
+
+    Attributes:
+        log: The bucket's events.
+        vectors: Of its items; those of the tested users' histories, targets included.
+        tests: (n,) in that log.
+        prior: (n, dim) float32 bio of each test's user, or the mean.
+    """
+
+    log: EventLog
+    vectors: ItemVectors
+    tests: TestEvents
+    prior: npt.NDArray[np.float32]
 
 
 def pose_bucket(
@@ -27,8 +47,9 @@ def pose_bucket(
     tests: TestEvents,
     bucket_start: int,
     mean: npt.NDArray[np.float32],
+    target_us: npt.NDArray[np.int64],
 ) -> Posed:
-    """Profiles and exclusions of the tests whose users are in one bucket.
+    """Profiles and target scores of the tests whose users are in one bucket.
 
     Memory: the bucket's events as numbers, the profiles, and a bounded piece of one history with its vectors; from
     object storage the vectors of the tested users' texts.
@@ -40,11 +61,48 @@ def pose_bucket(
         tests: (n,) tests of the bucket, numbered in the log of all buckets.
         bucket_start: Position in that log of the bucket's first event.
         mean: (dim,) prior of users without a bio. Bios carry no time; they are taken as known.
+        target_us: (n,) time of each target's first event in the log of all buckets.
 
     Raises:
         WorkspaceError: A shard is missing, or a text has no vector.
     """
-    log, names = index_events([read_bucket(corpus.workspace, bucket, corpus.segments)], question.type_weights)
+    of = read_tests(corpus, question.type_weights, bucket, tests, bucket_start, mean)
+    return pose_tests(
+        of.log,
+        of.vectors,
+        of.tests,
+        question.decays,
+        prior=of.prior,
+        prior_weight=question.prior_weight,
+        clocks=question.clocks,
+        target_us=target_us,
+        with_drift=question.with_drift,
+    )
+
+
+def read_tests(
+    corpus: CorpusVectors,
+    type_weights: Mapping[str, float],
+    bucket: int,
+    tests: TestEvents,
+    bucket_start: int,
+    mean: npt.NDArray[np.float32],
+    *,
+    stop_us: int | None = None,
+) -> BucketTests:
+    """The events, vectors and priors that the tests of one bucket need. Arguments as of `pose_bucket`, and:
+
+    Args:
+        corpus: See there.
+        type_weights: Weight of an event by its type; types not named count 1.
+        bucket: See there.
+        tests: See there; of a log that is cut off at `stop_us` where that is given.
+        bucket_start: See there, in that log.
+        mean: See there.
+        stop_us: Events at or after it are not read into the log.
+    """
+    log, names = index_events([read_bucket(corpus.workspace, bucket, corpus.segments)], type_weights)
+    log = log if stop_us is None else log.before(stop_us)
     mine = tests.within(log, bucket_start)
     bios, bio_rows = _bios(corpus, bucket, names.user_ids, mine)
     needed = np.zeros(log.n_items, np.bool_)
@@ -56,8 +114,7 @@ def pose_bucket(
     rows = np.zeros(log.n_items, np.int64)
     rows[wanted] = found.rows[: len(wanted)]
     prior = np.vstack([mean[None, :], found.take(slice(len(wanted), None)).astype(np.float32)])[bio_rows]
-    vectors = ItemVectors(found.chunk, rows)
-    return pose_tests(log, vectors, mine, question.decays, prior=prior, prior_weight=question.prior_weight)
+    return BucketTests(log, ItemVectors(found.chunk, rows), mine, prior)
 
 
 def _bios(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from dynprof.decay import Decay
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
+from dynprof.evaluation.weighing import RecentEvents, Weighing
 from dynprof.profile import age_seconds, masses_by_user, shrink
 from dynprof.sums import weighted_sums
 
-__all__ = ["profiles_before"]
+__all__ = ["profiles_before", "sums_before"]
 
 _PIECE = 32_768
 """Events of one history summed at once. Pieces are counted from the history's own start, so that a profile is the same
@@ -28,7 +28,7 @@ def profiles_before(
     log: EventLog,
     vectors: ItemVectors,
     tests: TestEvents,
-    decays: Sequence[Decay],
+    decays: Sequence[Weighing],
     *,
     prior: npt.NDArray[np.float32],
     prior_weight: float,
@@ -39,33 +39,79 @@ def profiles_before(
         log: Events, at least those of the tested users.
         vectors: Of the log's items, norm 1 (or 0).
         tests: (n,) test events.
-        decays: All are computed from one reading of the vectors.
+        decays: Or `RecentEvents`. All are computed from one reading of the vectors.
         prior: (n, dim) bio or population mean, norm <= 1.
         prior_weight: kappa >= 0, in units of event weight. At 0 a user without history has the vector 0.
 
     Returns:
         (n, len(decays), dim) float32, not normalised.
     """
-    n, dim = len(tests), prior.shape[1]
-    sums = np.zeros((n, len(decays), dim))
-    masses = np.zeros((n, len(decays)))
+    n, n_liked = len(tests), np.cumsum(np.append(0, log.weights > 0))
+
+    def weigh(owners: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return _weigh(log, n_liked, tests, owners, positions, decays)
+
+    sums, masses = sums_before(log, vectors, tests, weigh, (len(decays), prior.shape[1]))
+    zeros = np.zeros(n)  # sums without error, and no need for n_effective
+    profiles = np.empty((n, len(decays), prior.shape[1]), np.float32)
+    for k, decay in enumerate(decays):
+        plain = isinstance(decay, RecentEvents)
+        kappa = 0.0 if plain else prior_weight
+        profiles[:, k] = shrink(sums[:, k], masses[:, k], zeros, zeros, prior=prior, prior_weight=kappa).vectors
+        if plain and prior_weight:
+            unknown = masses[:, k] == 0
+            profiles[unknown, k] = prior[unknown]
+    return profiles
+
+
+def _weigh(
+    log: EventLog,
+    n_liked: npt.NDArray[np.int64],
+    tests: TestEvents,
+    owners: npt.NDArray[np.int64],
+    positions: npt.NDArray[np.int64],
+    decays: Sequence[Weighing],
+) -> npt.NDArray[np.float64]:
+    """(k, len(decays)) weights of events of histories; `n_liked[i]`: the number of liked events below position i."""
+    ages = age_seconds(tests.as_of_us[owners], log.event_us[positions])
+    after = n_liked[tests.history_stop[owners]] - n_liked[positions + 1]
+    places = np.where(log.weights[positions] > 0, after, -1)
+    own = log.weights[positions]
+    return np.stack([d.weights(places) if isinstance(d, RecentEvents) else own * d.weights(ages) for d in decays], 1)
+
+
+def sums_before(
+    log: EventLog,
+    vectors: ItemVectors,
+    tests: TestEvents,
+    weigh: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+    shape: tuple[int, int],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weighted sums over the events strictly before each test event: sum w e, and sum |w|.
+
+    Args:
+        log: Events, at least those of the tested users.
+        vectors: Of the log's items.
+        tests: (n,) test events.
+        weigh: From (k,) numbers of tests and (k,) positions in their histories to (k, m) weights.
+        shape: m and the dimension of the vectors.
+
+    Returns:
+        (n, m, dim) sums, each to the last bit whatever is computed beside it, and (n, m) masses.
+    """
+    n, (n_weights, dim) = len(tests), shape
+    sums, masses = np.zeros((n, n_weights, dim)), np.zeros((n, n_weights))
     owners, starts, stops = _pieces(tests)
     for group in _groups(stops - starts):
         positions, piece = _ranges(starts[group], stops[group])
-        ages = age_seconds(tests.event_us[owners[group][piece]], log.event_us[positions])
-        decayed = np.stack([log.weights[positions] * d.weights(ages) for d in decays], axis=1)
+        decayed = weigh(owners[group][piece], positions)
         n_pieces = len(owners[group])
         distinct, rows = np.unique(log.items[positions], return_inverse=True)
         partial = weighted_sums(piece, rows, decayed, vectors.take(distinct), n_pieces)
         np.add.at(sums, owners[group], partial)
-        for k in range(len(decays)):
+        for k in range(n_weights):
             np.add.at(masses[:, k], owners[group], masses_by_user(piece, np.abs(decayed[:, k]), n_pieces))
-    zeros = np.zeros(n)  # sums without error, and no need for n_effective
-    shrunk = [
-        shrink(sums[:, k], masses[:, k], zeros, zeros, prior=prior, prior_weight=prior_weight).vectors
-        for k in range(len(decays))
-    ]
-    return np.stack(shrunk, axis=1)
+    return sums, masses
 
 
 def _ranges(

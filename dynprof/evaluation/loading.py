@@ -1,33 +1,28 @@
-"""From a corpus to a plan: the log as numbers, the test window, and the test events. No vector is read."""
+"""From a corpus to plans: the log as numbers, and the test events of each window. No vector is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.decay import Decay
+from dynprof.evaluation.facts import Facts
+from dynprof.evaluation.leave_one_out import leave_one_out
 from dynprof.evaluation.log import EVENT_COLUMNS, EventLog, EventNames, index_events
-from dynprof.evaluation.protocol import (
-    TestEvents,
-    Window,
-    choose_tests,
-    draw_keys,
-    eligible_events,
-    last_window,
-    sample_size,
-)
-from dynprof.evaluation.report import Facts
+from dynprof.evaluation.methods import item_clocks
+from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, draw_keys, eligible_events, sample_size
+from dynprof.evaluation.weighing import Weighing
+from dynprof.evaluation.windows import WHOLE_TEST, Periods, TestWindows, cut_periods
 from dynprof.lineage import CorpusView, present_corpus
 from dynprof.segments import read_events
 from dynprof.vectors import one_chunk
 from dynprof.workspace import Workspace
 
-__all__ = ["Plan", "Question", "load_plan", "read_bucket"]
+__all__ = ["Material", "Plan", "Question", "load_material", "load_plan", "plan_window", "read_bucket"]
 
 
 @dataclass(frozen=True)
@@ -36,28 +31,64 @@ class Question:
 
     Attributes:
         fingerprint: Of the encoder.
-        decays: Those compared.
+        decays: The weighings compared.
         type_weights: Weight of an event by its type; types not named count 1.
         prior_weight: kappa, in units of event weight, >= 0.
-        test_share: The test window is the last such share of the events, in (0, 1).
-        max_events: Largest sample of test events; 0 for all, `protocol.AUTO` by the number of texts.
+        test_share: The test windows are the last such share of the events, in (0, 1).
+        max_events: Largest sample of test events of a window; 0 for all, `protocol.AUTO` by the number of texts.
         include_seen: Whether texts that the user had before stay candidates.
         seed: Of the sample.
+        n_windows: Of the test.
+        similarities: Of profile and item.
+        item_half_lives_s: Seconds after which an item counts half under `cosine_time`.
+        leave_one_out: Each user's last event is the test and everything else is the past, whenever it was: it leaks.
+        with_drift: Whether the drift of each test's user is asked for.
     """
 
     fingerprint: str
-    decays: tuple[Decay, ...]
+    decays: tuple[Weighing, ...]
     type_weights: Mapping[str, float]
     prior_weight: float
     test_share: float
     max_events: int | str
     include_seen: bool
     seed: int
+    n_windows: int = 1
+    similarities: tuple[str, ...] = ("cosine",)
+    item_half_lives_s: tuple[float, ...] = ()
+    leave_one_out: bool = False
+    with_drift: bool = False
+
+    @property
+    def clocks(self) -> tuple[float | None, ...]:
+        """How the streamed counts age the items."""
+        return item_clocks(self.similarities, self.item_half_lives_s)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A corpus as numbers.
+
+    Attributes:
+        workspace: Where it lies.
+        view: Which corpus.
+        log: All events.
+        names: What its numbers stand for.
+        periods: How its time is cut.
+        real_us: (n,) time of each event where the log has moved some behind its end, to leave them out; else None.
+    """
+
+    workspace: Workspace
+    view: CorpusView
+    log: EventLog
+    names: EventNames
+    periods: Periods
+    real_us: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is tested.
+    """What is tested in one window.
 
     Attributes:
         log: All events.
@@ -65,6 +96,7 @@ class Plan:
         window: Where the tests lie.
         tests: The sample.
         n_eligible: Number of events that it was drawn from.
+        name: Of the window.
     """
 
     log: EventLog
@@ -72,6 +104,7 @@ class Plan:
     window: Window
     tests: TestEvents
     n_eligible: int
+    name: str = WHOLE_TEST
 
     @property
     def n_early(self) -> int:
@@ -96,8 +129,8 @@ class Plan:
         )
 
 
-def load_plan(workspace: Workspace, question: Question, view: CorpusView | None = None) -> Plan:
-    """Read the corpus, bucket after bucket, base and segments put together, and choose the test events.
+def load_material(workspace: Workspace, question: Question, view: CorpusView | None = None) -> Material:
+    """Read the corpus, bucket after bucket, base and segments put together.
 
     Memory: 25 bytes an event and 24 a distinct text to keep, about three times that while the texts are numbered.
 
@@ -108,17 +141,45 @@ def load_plan(workspace: Workspace, question: Question, view: CorpusView | None 
 
     Raises:
         WorkspaceError: No finished corpus.
-        ConfigError: A share or sample size out of range.
+        ConfigError: A share or number of windows out of range.
     """
     view = view or present_corpus(workspace)
     tables = (read_bucket(workspace, b, view.segments) for b in range(view.n_buckets))
     log, names = index_events(tables, question.type_weights)
-    window = last_window(log, question.test_share)
+    if not question.leave_one_out:
+        return Material(workspace, view, log, names, cut_periods(log, question.test_share, question.n_windows))
+    moved, names, window = leave_one_out(log, names)
+    periods = Periods(Window(window.start_us, window.start_us), TestWindows((window,)))
+    return Material(workspace, view, moved, names, periods, log.event_us)
+
+
+def plan_window(material: Material, question: Question, window: Window, name: str = WHOLE_TEST) -> Plan:
+    """Choose the test events of a window.
+
+    Raises:
+        ConfigError: A sample size out of range.
+    """
+    log, names = material.log, material.names
     eligible = eligible_events(log, window, include_seen=question.include_seen)
     size = sample_size(question.max_events, log.n_items)
-    keys = _draw(workspace, view, names, eligible, question.seed) if 0 < size < len(eligible) else None
+    keys = None
+    if 0 < size < len(eligible):
+        keys = _draw(material.workspace, material.view, names, eligible, question.seed)
     tests = choose_tests(log, eligible, keys, max_events=size, include_seen=question.include_seen)
-    return Plan(log, names, window, tests, len(eligible))
+    if material.real_us is not None:
+        tests = replace(tests, asked_us=material.real_us[tests.positions])
+    return Plan(log, names, window, tests, len(eligible), name)
+
+
+def load_plan(workspace: Workspace, question: Question, view: CorpusView | None = None) -> Plan:
+    """Corpus and last test window at once.
+
+    Raises:
+        WorkspaceError: No finished corpus.
+        ConfigError: A share or sample size out of range.
+    """
+    material = load_material(workspace, question, view)
+    return plan_window(material, question, material.periods.tests.open(None)[-1])
 
 
 def read_bucket(workspace: Workspace, bucket: int, segments: Sequence[str] = ()) -> pa.Table:

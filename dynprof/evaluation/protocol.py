@@ -57,6 +57,8 @@ class TestEvents:
         history_start: int64 position in the log of the user's first event.
         history_stop: int64 position one after the user's last event strictly before the time; equal when there is none.
         include_seen: True: what the user had before stays a candidate.
+        asked_us: int64 microseconds from which a history's ages count, where that is not `event_us`: tests that
+            leave one out are put behind the end of the log.
     """
 
     __test__ = False  # for pytest: not a class of tests
@@ -69,6 +71,7 @@ class TestEvents:
     history_start: npt.NDArray[np.int64]
     history_stop: npt.NDArray[np.int64]
     include_seen: bool
+    asked_us: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -77,6 +80,11 @@ class TestEvents:
     def n_history(self) -> npt.NDArray[np.int64]:
         """(n,) number of events in each history."""
         return self.history_stop - self.history_start
+
+    @property
+    def as_of_us(self) -> npt.NDArray[np.int64]:
+        """(n,) time that the profile is as of."""
+        return self.event_us if self.asked_us is None else self.asked_us
 
     def excluded(self, log: EventLog, row: int) -> npt.NDArray[np.int32]:
         """Items of the catalogue of one test that do not count: the target and what the user had before, distinct."""
@@ -88,8 +96,9 @@ class TestEvents:
 
     def take(self, rows: npt.NDArray[np.integer] | slice) -> TestEvents:
         """Some of the rows."""
-        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "include_seen"}
-        return TestEvents(**arrays, include_seen=self.include_seen)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "include_seen"}
+        taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        return TestEvents(**taken, include_seen=self.include_seen)
 
     def within(self, log: EventLog, start: int) -> TestEvents:
         """The same tests in the log of their own bucket, whose events lie in the whole log from `start` on."""

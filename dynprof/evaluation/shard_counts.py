@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,15 @@ import pyarrow as pa
 from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import EMBEDDINGS, open_shard, shard_name
 from dynprof.evaluation.item_vectors import ItemVectors, find_vectors
-from dynprof.evaluation.retrieval import Queries, Ranks, count_candidates
+from dynprof.evaluation.judging import Judged, judge_candidates
+from dynprof.evaluation.retrieval import Queries
+from dynprof.evaluation.seen import SeenItems
+from dynprof.evaluation.tiles import Candidates
 from dynprof.keys import text_shards
 from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
 
-__all__ = ["ShardTexts", "count_shard", "split_texts", "sum_shard"]
+__all__ = ["ShardTexts", "all_vectors", "judge_shard", "shard_vectors", "split_texts", "sum_shard"]
 
 _VECTORS_AT_ONCE = 4_096
 
@@ -33,20 +36,25 @@ class ShardTexts:
         shard: Its number there.
         items: (k,) int32 numbers, rising.
         hashes: (k,) 16 bytes each.
+        first_us: (k,) time of each one's first event.
     """
 
     folder: str
     shard: int
     items: npt.NDArray[np.int32]
     hashes: pa.FixedSizeBinaryArray
+    first_us: npt.NDArray[np.int64]
 
 
-def split_texts(corpus: CorpusVectors, text_hashes: pa.FixedSizeBinaryArray) -> Iterator[ShardTexts]:
+def split_texts(
+    corpus: CorpusVectors, text_hashes: pa.FixedSizeBinaryArray, first_us: npt.NDArray[np.int64]
+) -> Iterator[ShardTexts]:
     """The texts of each shard of every part in turn, from the hash of every item. Each item is in one of them.
 
     Args:
         corpus: Where its vectors lie.
         text_hashes: (n_items,) distinct.
+        first_us: (n_items,) as of the log.
     """
     place = corpus.locate(text_hashes)
     for number, (folder, n_shards) in enumerate(corpus.folders):
@@ -57,7 +65,7 @@ def split_texts(corpus: CorpusVectors, text_hashes: pa.FixedSizeBinaryArray) -> 
         for shard, (start, stop) in enumerate(zip([0, *bounds], bounds, strict=False)):
             items = mine[order[start:stop]]
             if len(items):
-                yield ShardTexts(folder, shard, items, text_hashes.take(pa.array(items)))
+                yield ShardTexts(folder, shard, items, text_hashes.take(pa.array(items)), first_us[items])
 
 
 def sum_shard(workspace: Workspace, texts: ShardTexts, n_early: int) -> npt.NDArray[np.float64]:
@@ -69,20 +77,23 @@ def sum_shard(workspace: Workspace, texts: ShardTexts, n_early: int) -> npt.NDAr
     Raises:
         WorkspaceError: The shard is missing, or a text has no vector.
     """
-    vectors = _vectors(workspace, texts)
+    vectors = shard_vectors(workspace, texts)
     stop = int(np.searchsorted(texts.items, n_early))
     blocks = (slice(start, min(start + _VECTORS_AT_ONCE, stop)) for start in range(0, stop, _VECTORS_AT_ONCE))
     dim = vectors.chunk.pieces[0].shape[1]
     return sum((vectors.take(b).sum(axis=0, dtype=np.float64) for b in blocks), np.zeros(dim))
 
 
-def count_shard(
+def judge_shard(
     workspace: Workspace,
     texts: ShardTexts,
     queries: Queries,
     catalogue: npt.NDArray[np.int64],
-) -> Ranks:
-    """(n, m) counts over the candidates in the shard, targets and texts that users had included.
+    *,
+    seen: SeenItems | None = None,
+    list_size: int = 0,
+) -> Judged:
+    """What the candidates in the shard add; see `judge_candidates`.
 
     Memory: the shard's hashes and a few MB; from object storage its vectors too.
 
@@ -91,14 +102,32 @@ def count_shard(
         texts: From `split_texts`.
         queries: (n, m) in order of time.
         catalogue: (n,) of each test.
+        seen: Of the tests, numbered as in the log.
+        list_size: Of the lists; 0 for none.
 
     Raises:
         WorkspaceError: The shard is missing, or a text has no vector.
     """
-    return count_candidates(queries, catalogue, texts.items, _vectors(workspace, texts))
+    candidates = Candidates(texts.items, shard_vectors(workspace, texts), texts.first_us)
+    return judge_candidates(queries, catalogue, candidates, seen=seen, list_size=list_size)
 
 
-def _vectors(workspace: Workspace, texts: ShardTexts) -> ItemVectors:
+def shard_vectors(workspace: Workspace, texts: ShardTexts) -> ItemVectors:
+    """The vectors of the shard's texts, by their place in `texts`, left where they lie.
+
+    Raises:
+        WorkspaceError: The shard is missing, or a text has no vector.
+    """
     reader = open_shard(workspace, texts.folder, texts.shard)
     chunk = VectorChunk.of([reader.get_batch(b) for b in range(reader.num_record_batches)])
     return find_vectors(chunk, texts.hashes, where=workspace.path(EMBEDDINGS, texts.folder, shard_name(texts.shard)))
+
+
+def all_vectors(workspace: Workspace, shards: Sequence[ShardTexts]) -> ItemVectors:
+    """The vectors of all items, by number, left where they lie."""
+    parts = [shard_vectors(workspace, texts) for texts in shards]
+    starts = np.cumsum([0, *(len(part.chunk) for part in parts)])
+    rows = np.zeros(sum(len(texts.items) for texts in shards), np.int64)
+    for texts, part, start in zip(shards, parts, starts, strict=False):
+        rows[texts.items] = start + part.rows
+    return ItemVectors(VectorChunk.joined([part.chunk for part in parts]), rows)

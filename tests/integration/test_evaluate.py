@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
-from unit.evaluation_data import events_table, in_order, random_rows, rank_workspace, write_workspace
+from unit.evaluation_data import events_table, in_order, place_workspace, random_rows, write_workspace
 
 from dynprof.decay import Decay
 from dynprof.errors import ConfigError, FingerprintError, WorkspaceError
-from dynprof.evaluation import compare_methods, contest_methods, ranking
-from dynprof.evaluation.loading import Question, load_plan
-from dynprof.evaluation.metrics import DEFAULT_METRICS
+from dynprof.evaluation import COUNTS, EventLog, Placed, TestEvents, place, ranking
+from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.loading import Question, load_material, plan_window
+from dynprof.evaluation.metrics import parse_metric
+from dynprof.evaluation.storage import read_results
+from dynprof.evaluation.weighing import RecentEvents
 from dynprof.workspace import Workspace
 from jobs.command import deliberate
+from jobs.contestants import Entrant
 from jobs.evaluate import EvaluateOptions, evaluate, main
 
 ROWS = random_rows(1, n=900, n_users=20, n_texts=400)
-OPTIONS = EvaluateOptions(half_lives=("1d", "3d"), decays="exponential,gaussian")
+OPTIONS = EvaluateOptions(half_lives=("1d", "3d"), decays="exponential,gaussian", n_draws=200)
+EVERYTHING = replace(
+    OPTIONS,
+    half_lives=("1d",),
+    decays="exponential",
+    recent=True,
+    n_windows=3,
+    validation=True,
+    slices=True,
+    similarities=("cosine", "basic", "cosine_time"),
+    metrics=("ndcg@10", "mrr", "diversity@10", "coverage@10", "serendipity@10", "calibration@10", "popularity@10"),
+)
 
 
 @pytest.fixture
@@ -29,28 +48,97 @@ def workspace(tmp_path: Path) -> Workspace:
     return write_workspace(str(tmp_path), events_table(ROWS), {"u1": "bio"}, n_buckets=3, n_shards=4)
 
 
+class Nearest:
+    """A contestant with all that one may have: fitted, shown the log and vectors, a setting."""
+
+    name = "nearest to the last"
+    needs_vectors = True
+
+    def __init__(self, fit: EventLog, settings: Mapping[str, Any]) -> None:
+        self.known_until_us = int(fit.event_us.max())
+        if settings.get("broken"):
+            raise ConfigError("nearest: expected no setting 'broken', found one.")
+
+    def watch(self, log: EventLog, vectors: ItemVectors | None = None) -> Nearest:
+        assert vectors is not None
+        self.log, self.vectors = log, vectors.take(np.arange(log.n_items)).astype(np.float64)
+        return self
+
+    def scores(self, tests: TestEvents) -> Iterator[npt.NDArray[np.floating]]:
+        for row, catalogue in enumerate(tests.catalogue):
+            assert tests.event_us[row] > self.known_until_us
+            history = self.log.items[tests.history_start[row] : tests.history_stop[row]]
+            last = self.vectors[history[-1]] if len(history) else np.zeros(self.vectors.shape[1])
+            yield np.round(self.vectors[:catalogue] @ last, 12)
+
+
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("numbers_a_round", [1 << 25, 3000])  # the second: seven rounds
-def test_the_job_gives_the_numbers_of_the_library(workspace: Workspace, numbers_a_round: int, monkeypatch) -> None:
-    monkeypatch.setattr(ranking, "_NUMBERS_A_ROUND", numbers_a_round)
-    found = evaluate(workspace, OPTIONS)
-    decays = [m["name"] for m in found["methods"]]
-    assert decays[:5] == ["static", "exponential 1d", "gaussian 1d", "exponential 3d", "gaussian 3d"]
-    assert decays[5:] == ["newest", "popular", "random"]
+def test_the_job_gives_the_numbers_of_the_library(workspace: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_NUMBERS_A_ROUND", 3000)  # several rounds a window
+    found = evaluate(workspace, replace(EVERYTHING, slices=False, report="all"))
     question = _question(found)
-    plan = load_plan(workspace, question)
-    scores = compare_methods(
-        rank_workspace(workspace, question, plan), plan.tests.users, contest_methods(question.decays), DEFAULT_METRICS
-    )
-    assert found["facts"]["n_tested"] == len(plan.tests) > 100
-    for method, expected in zip(found["methods"], scores, strict=True):
-        for name, estimate in expected.metrics.items():
-            assert method["metrics"][name] == pytest.approx(vars(estimate))
+    material = load_material(workspace, question)
+    outcomes = []
+    for number, window in enumerate(material.periods.tests.open(None)):
+        plan = plan_window(material, question, window, f"test {number + 1}")
+        profiles = place_workspace(workspace, question, plan, 10)
+        counts = [place(kind(plan.log, {}).watch(plan.log), plan.log, plan.tests) for kind in COUNTS.values()]
+        assert len(plan.tests) == found["windows"][plan.name]["n_tested"] > 30
+        outcomes.append((plan, profiles, counts))
+    table = read_results(workspace, "all").to_pylist()
+    cells = {(r["window"], r["method"], r["metric"]): r for r in table}
+    for plan, profiles, counts in outcomes:
+        names = ["static", "exponential 1d", "last item", "mean of last 5", "mean of last 20", "moving average"]
+        for row, name in enumerate(names):
+            for clock, suffix in enumerate(("", " cosine_time 2d")):
+                mine = profiles.columns([row * 2 + clock])
+                _assert_row(cells, plan.name, name + suffix, mine)
+            assert cells[plan.name, f"{name} basic", "mrr"]["value"] == cells[plan.name, name, "mrr"]["value"]
+        for name, placed in zip(COUNTS, counts, strict=True):
+            _assert_row(cells, plan.name, name, placed)
+    assert {r["window"] for r in table} == {"validation", "test 1", "test 2", "test 3", "test"}
+    assert cells["test", "static", "ndcg@10"]["n_tests"] == found["facts"]["n_tested"]
+
+
+def _assert_row(cells: dict[tuple[str, str, str], dict[str, Any]], window: str, name: str, placed: Placed) -> None:
+    for metric in ("ndcg@10", "mrr"):
+        expected = parse_metric(metric).of(placed.ranks.above, placed.ranks.tied).mean()
+        assert cells[window, name, metric]["value"] == pytest.approx(expected, abs=1e-12), (window, name)
+    if "coverage@10" in {m for w, n, m in cells if (w, n) == (window, name)}:
+        listed = np.unique(placed.lists[:, 0, :10])
+        share = cells[window, name, "coverage@10"]["value"]
+        assert share * 400 >= len(listed[listed >= 0])  # of a catalogue of at most 400 texts
 
 
 def _question(found: dict[str, Any]) -> Question:
-    stored = {k: v for k, v in found["parameters"].items() if k not in ("metrics", "corpus_id")}
-    return Question(**{**stored, "decays": tuple(Decay(**d) for d in stored["decays"])})
+    fields = Question.__dataclass_fields__
+    stored = {k: tuple(v) if isinstance(v, list) else v for k, v in found["parameters"].items() if k in fields}
+    weighings = tuple(Decay(**d) if "power" in d else RecentEvents(**d) for d in stored["decays"])
+    return Question(**{**stored, "decays": weighings})
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_any_cut_of_the_corpus_gives_the_same_table(workspace: Workspace, tmp_path: Path) -> None:
+    other = write_workspace(str(tmp_path / "b"), events_table(ROWS), {"u1": "bio"}, n_buckets=1, n_shards=1)
+    for place_of in (workspace, other):
+        evaluate(place_of, replace(EVERYTHING, report="cut", baselines="random,popular,popular 1d,max similarity"))
+    assert read_results(workspace, "cut").equals(read_results(other, "cut"))
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_other_contestants_stand_in_the_same_table_and_one_that_cannot_be_had_says_why(workspace: Workspace) -> None:
+    entrants = {
+        "nearest to the last": Entrant(Nearest, "vectors of a history"),
+        "broken": Entrant(Nearest, "behaviour", {"broken": 1}),
+    }
+    options = replace(OPTIONS, decays="static", recent=True, prior_weight=0.0)
+    found = evaluate(workspace, options, entrants=entrants)
+    by_name = {m["name"]: m for m in found["methods"]}
+    assert by_name["nearest to the last"]["family"] == "vectors of a history"
+    assert "broken" not in by_name
+    assert any("`broken` has no numbers in window test" in n and "setting 'broken'" in n for n in found["notes"])
+    ours, theirs = (by_name[n]["metrics"]["mrr"]["value"] for n in ("last item", "nearest to the last"))
+    assert ours == pytest.approx(theirs, abs=1e-9)  # two ways to the same profile
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -62,37 +150,47 @@ def test_a_second_run_does_nothing_and_another_question_gets_another_report(work
     other = evaluate(workspace, EvaluateOptions(half_lives=("1d",), decays="static", seed=1, max_events=50))
     assert other["report"] != first["report"]
     assert other["facts"]["n_tested"] == 50
+    assert [m["name"] for m in first["methods"]][-3:] == ["random", "popular", "newest"]
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_the_command_line_writes_three_files_and_a_table(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    summary = main(["--workspace", workspace.uri, "--half-lives", "1d,3d", "--encoder", "plain", "--include-seen"])
-    files = {f: Path(workspace.path("reports", summary["report"], f"evaluation.{f}")) for f in ("md", "csv", "json")}
-    assert files["md"].read_text() in capsys.readouterr().err
-    rows = list(csv.DictReader(files["csv"].read_text().splitlines()))
-    stored = json.loads(files["json"].read_text())
-    assert [r["method"] for r in rows] == [m["name"] for m in stored["methods"]] == list(summary["methods"])
-    assert len(rows) == 1 + 2 * 6 + 3
-    assert summary["job"] == "evaluate" and summary["tested"] == stored["facts"]["n_tested"]
+def test_the_command_line_writes_its_files_and_tables(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--half-lives", "1d", "--encoder", "plain", "--include-seen", "--leave-one-out", "--report", "mine"]
+    summary = main(["--workspace", workspace.uri, *flags, "--draws", "100", "--decays", "static"])
+    assert summary["report"] == "mine"
+    assert workspace.files("reports", "mine") == ["report.json", "report.md", "results.csv", "results.parquet"]
+    text = Path(workspace.path("reports", "mine", "report.md")).read_text()
+    assert text in capsys.readouterr().err and "LEAKY" in text
+    stored = json.loads(Path(workspace.path("reports", "mine", "report.json")).read_text())
+    rows = list(csv.DictReader(Path(workspace.path("reports", "mine", "results.csv")).read_text().splitlines()))
+    assert len(rows) == read_results(workspace, "mine").num_rows
+    assert {r["window"] for r in rows} == {"test"} and stored["leaky"]
+    assert {r["method"] for r in rows} == set(summary["methods"]) >= {"static", "last item basic", "newest"}
+    assert summary["job"] == "evaluate" and summary["tested"] == stored["facts"]["n_tested"] <= 20
     json.dumps(summary, allow_nan=False)
 
 
 def test_a_corpus_without_anything_to_test_gives_a_report_without_numbers(tmp_path: Path) -> None:
     table = events_table([("a", "u", 1, "p"), ("b", "v", 1, "p")])
-    found = evaluate(write_workspace(str(tmp_path), table, {}), OPTIONS)
+    found = evaluate(write_workspace(str(tmp_path), table, {}), EVERYTHING)
     assert found["methods"] == []
-    text = Path(tmp_path, "reports", found["report"], "evaluation.md").read_text()
+    text = Path(tmp_path, "reports", found["report"], "report.md").read_text()
     assert text.startswith("no eligible test events\n")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metrics": ("recall@10",)}, "recall@10"),
+        ({"metrics": ("map@10",)}, "map@10"),
         ({"decays": "quadratic"}, "quadratic"),
         ({"half_lives": ("30",)}, "half_life"),
+        ({"item_half_lives": ("2",)}, "item-half-life"),
+        ({"item_half_lives": ("0s",)}, "item-half-life"),
+        ({"similarities": ("euclid",)}, "euclid"),
+        ({"baselines": "oracle"}, "oracle"),
+        ({"n_windows": 0}, "--windows"),
+        ({"n_draws": 0}, "--draws"),
+        ({"report": "../up"}, "--report"),
         ({"prior_weight": -1}, "prior-weight"),
         ({"prior_weight": float("nan")}, "prior-weight"),
         ({"test_share": 1.5}, "test-share"),

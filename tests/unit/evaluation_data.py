@@ -10,20 +10,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.decay import Decay
 from dynprof.embedded import open_vectors
 from dynprof.embeddings import write_shard
 from dynprof.evaluation import (
     EventLog,
     EventNames,
+    Judged,
+    Placed,
     Ranks,
     TestEvents,
     Window,
     choose_tests,
-    count_candidates,
     cut_rounds,
     eligible_events,
     index_events,
+    judge_candidates,
     pose_tests,
     rank_baselines,
     settle_ranks,
@@ -31,7 +32,10 @@ from dynprof.evaluation import (
 from dynprof.evaluation.bucket_tests import pose_bucket
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import Plan, Question
-from dynprof.evaluation.shard_counts import count_shard, split_texts, sum_shard
+from dynprof.evaluation.seen import SeenItems
+from dynprof.evaluation.shard_counts import judge_shard, split_texts, sum_shard
+from dynprof.evaluation.tiles import Candidates
+from dynprof.evaluation.weighing import Weighing
 from dynprof.keys import buckets, text_shards
 from dynprof.lineage import present_corpus
 from dynprof.schema import BIOS, EVENTS
@@ -103,16 +107,27 @@ class Asked:
     vectors: npt.NDArray[np.float16]
     priors: npt.NDArray[np.float32]
     prior_weight: float
-    decays: tuple[Decay, ...]
+    decays: tuple[Weighing, ...]
+    clocks: tuple[float | None, ...] = (None,)
+
+    def placed(
+        self, rows: slice = slice(None), parts: Sequence[npt.NDArray[np.int64]] | None = None, list_size: int = 0
+    ) -> Placed:
+        """Of the profiles, judged over parts of the items (rising numbers in each; by default one part)."""
+        tests, of, first_us = self.tests.take(rows), of_matrix(self.vectors), self.log.first_us
+        prior = {"prior": self.priors[rows], "prior_weight": self.prior_weight}
+        times = {"clocks": self.clocks, "target_us": first_us[tests.targets]}
+        queries = pose_tests(self.log, of, tests, self.decays, **prior, **times).queries
+        seen = SeenItems.of(self.log, tests)
+        found = Judged.nothing((len(tests), queries.n_columns), list_size)
+        for items in [np.arange(len(self.vectors))] if parts is None else parts:
+            candidates = Candidates(items, ItemVectors(of.chunk, items), first_us[items])
+            found += judge_candidates(queries, tests.catalogue, candidates, seen=seen, list_size=list_size)
+        return settle_ranks(self.log, tests, queries.silent, self.clocks, found)
 
     def ranks(self, rows: slice = slice(None), parts: Sequence[npt.NDArray[np.int64]] | None = None) -> Ranks:
-        """Ranks of some tests, counted over parts of the items (rising numbers in each; by default one part)."""
-        tests, of = self.tests.take(rows), of_matrix(self.vectors)
-        posed = pose_tests(self.log, of, tests, self.decays, prior=self.priors[rows], prior_weight=self.prior_weight)
-        counted = Ranks.zeros(posed.queries.scores.shape)
-        for items in [np.arange(len(self.vectors))] if parts is None else parts:
-            counted += count_candidates(posed.queries, tests.catalogue, items, ItemVectors(of.chunk, items))
-        return beside(settle_ranks(posed, tests.catalogue, counted), rank_baselines(self.log, tests))
+        """Ranks of some tests, profiles and counts."""
+        return beside(self.placed(rows, parts).ranks, rank_baselines(self.log, self.tests.take(rows)))
 
     def by_event(self) -> dict[tuple[str, int, bytes], list[tuple[int, int]]]:
         """(above, tied) of every method, by user, time and text of the test event."""
@@ -134,7 +149,7 @@ def beside(ours: Ranks, theirs: Ranks) -> Ranks:
 def ask(
     events: pa.Table,
     window: Window,
-    decays: Sequence[Decay],
+    decays: Sequence[Weighing],
     *,
     include_seen: bool = False,
     prior_weight: float = 0.0,
@@ -147,26 +162,35 @@ def ask(
     return Asked(log, names, tests, vectors, priors, prior_weight, tuple(decays))
 
 
-def rank_workspace(workspace: Workspace, question: Question, plan: Plan) -> Ranks:
+def place_workspace(workspace: Workspace, question: Question, plan: Plan, list_size: int = 0) -> Placed:
     """What `jobs.evaluate_ranking` does with Ray, shard after shard and bucket after bucket, last ones first."""
     corpus = open_vectors(workspace, question.fingerprint, present_corpus(workspace))
-    texts = list(split_texts(corpus, plan.names.text_hashes))[::-1]
+    texts = list(split_texts(corpus, plan.names.text_hashes, plan.log.first_us))[::-1]
     total = sum(sum_shard(workspace, t, plan.n_early) for t in texts)
     mean = np.asarray(total / max(plan.n_early, 1), np.float32)
-    found = []
+    starts = plan.names.bucket_starts
+    rounds = []
     for rows in cut_rounds(len(plan.tests), len(question.decays), corpus.manifest["dim"]):
-        tests, starts = plan.tests.take(rows), plan.names.bucket_starts
-        above, tied = (np.zeros((len(tests), len(question.decays)), np.int64) for _ in range(2))
+        tests, buckets = plan.tests.take(rows), []
+        order = []
         for bucket in range(len(starts) - 1)[::-1]:
             mine = np.flatnonzero((tests.positions >= starts[bucket]) & (tests.positions < starts[bucket + 1]))
             part = tests.take(mine)
-            posed = pose_bucket(corpus, question, bucket, part, int(starts[bucket]), mean)
-            counts = [count_shard(workspace, t, posed.queries, part.catalogue) for t in texts]
-            zero = Ranks.zeros(posed.queries.scores.shape)
-            ranks = settle_ranks(posed, part.catalogue, sum(counts, zero))
-            above[mine], tied[mine] = ranks.above, ranks.tied
-        found.append(beside(Ranks(above, tied), rank_baselines(plan.log, tests)))
-    return Ranks(np.vstack([f.above for f in found]), np.vstack([f.tied for f in found]))
+            target_us = plan.log.first_us[part.targets]
+            queries = pose_bucket(corpus, question, bucket, part, int(starts[bucket]), mean, target_us).queries
+            seen = SeenItems.of(plan.log, part)
+            zero = Judged.nothing((len(part), queries.n_columns), list_size)
+            given = {"seen": seen, "list_size": list_size}
+            found = sum((judge_shard(workspace, t, queries, part.catalogue, **given) for t in texts), zero)
+            buckets.append(settle_ranks(plan.log, part, queries.silent, question.clocks, found))
+            order.append(mine)
+        rounds.append(Placed.below(buckets).rows(np.argsort(np.concatenate(order))))
+    return Placed.below(rounds)
+
+
+def rank_workspace(workspace: Workspace, question: Question, plan: Plan) -> Ranks:
+    """Ranks of `place_workspace`, and of the counts."""
+    return beside(place_workspace(workspace, question, plan).ranks, rank_baselines(plan.log, plan.tests))
 
 
 def write_workspace(

@@ -58,7 +58,7 @@ def test_places_and_lists_are_those_of_sorting_everything(seed: int, n_items: in
         assert placed.ranks.above[row, 0] == sum(scores[i] > scores[target] for i in others)
         assert placed.ranks.tied[row, 0] == sum(scores[i] == scores[target] for i in others)
         best = sorted([*others, target], key=lambda i: (-scores[i], i))[:LIST_SIZE]
-        assert placed.lists[row].tolist() == [*best, *[NOTHING] * (LIST_SIZE - len(best))]
+        assert placed.lists[row, 0].tolist() == [*best, *[NOTHING] * (LIST_SIZE - len(best))]
 
 
 @given(seed=st.integers(0, 1 << 30), stop=st.integers(0, 41))

@@ -1,116 +1,94 @@
-from __future__ import annotations
+"""Means, paired differences, corrected p and effects of known values."""
 
-import csv
-import io
-import json
+from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dynprof.decay import Decay
-from dynprof.errors import ConfigError
-from dynprof.evaluation import (
-    Facts,
-    Method,
-    Ranks,
-    Report,
-    compare_methods,
-    contest_methods,
-    render_csv,
-    render_markdown,
-    report_document,
-)
+from dynprof.evaluation.bootstrap import UserDraws, two_sided_p
+from dynprof.evaluation.comparison import NO_REFERENCE, Compared, compare
+from dynprof.evaluation.holm import holm
 
-METRICS = ("hit_rate@10", "ndcg@10", "mrr")
-METHODS = contest_methods((Decay("static"), Decay("exponential", "36h")))[:2]
+NONE = NO_REFERENCE
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20).map(np.array)
 
 
-def ranks_of(static: list[int], dynamic: list[int]) -> Ranks:
-    above = np.column_stack([static, dynamic]) - 1
-    return Ranks(above, np.zeros_like(above))
+def compared(values: np.ndarray, users: np.ndarray, references: list[int], n_draws: int = 400) -> Compared:
+    return compare(values, users, np.array(references), draws=UserDraws(users, n_draws=n_draws))
 
 
-def some_report(n_users: int = 30, seed: int = 0) -> Report:
-    generator = np.random.default_rng(seed)
-    static = generator.integers(1, 60, 200)
-    scores = compare_methods(
-        ranks_of(list(static), list(np.maximum(static - 15, 1))),
-        generator.integers(0, n_users, 200),
-        METHODS,
-        METRICS,
-        n_replicates=200,
-        seed=seed,
-    )
-    facts = Facts(1_500_000_000_000_000, 1_500_000_360_000_000, 1000, 700, 250, 220, 200, n_users, 3, 512.0)
-    return Report({"seed": seed, "include_seen": False}, METRICS, facts, scores)
+@given(P_VALUES)
+def test_corrected_p_values_are_no_smaller_keep_their_order_and_end_at_one(p: np.ndarray) -> None:
+    corrected = holm(p)
+    assert (corrected >= p).all() and (corrected <= 1).all()
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(corrected[order]) >= 0).all()
+    assert corrected[order[0]] == min(1, len(p) * p[order[0]])
 
 
-def test_methods_are_named_by_kind_and_half_life() -> None:
-    methods = contest_methods((Decay("static"), Decay("exponential", "36h"), Decay("gaussian", "7d")))
-    assert [m.name for m in methods] == ["static", "exponential 36h", "gaussian 7d", "newest", "popular", "random"]
-    assert methods[1] == Method("exponential 36h", "exponential", "36h")
+@given(P_VALUES, st.floats(0, 1))
+def test_one_method_more_lowers_no_corrected_p(p: np.ndarray, more: float) -> None:
+    assert (holm(np.append(p, more))[: len(p)] >= holm(p) - 1e-15).all()
+
+
+def test_holm_of_a_textbook_case() -> None:
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
 
 
 def test_values_and_differences_are_means_over_events() -> None:
-    users = np.arange(4)
-    static, dynamic = compare_methods(ranks_of([1, 20, 20, 20], [1, 2, 20, 10]), users, METHODS, METRICS)
-    assert static.metrics["hit_rate@10"].value == 0.25
-    assert dynamic.metrics["hit_rate@10"].value == 0.75
-    assert dynamic.minus_reference["hit_rate@10"].value == 0.5
-    assert dynamic.metrics["ndcg@10"].value == pytest.approx((1 + 1 / np.log2(3) + 1 / np.log2(11)) / 4)
-    assert static.minus_reference == {}
+    values = np.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
+    found = compared(values, np.arange(4), [NONE, 0])
+    assert found.value.tolist() == [0.25, 0.75]
+    assert np.isnan(found.difference[0]) and found.difference[1] == 0.5
+    assert found.relative[1] == pytest.approx(2.0)
 
 
 def test_a_clear_difference_has_an_interval_above_zero_and_no_difference_one_around_it() -> None:
-    static, dynamic = some_report().scores
-    assert dynamic.minus_reference["hit_rate@10"].low > 0
-    for estimate in [*static.metrics.values(), *dynamic.metrics.values(), *dynamic.minus_reference.values()]:
-        assert estimate.low < estimate.value < estimate.high
-    same = compare_methods(ranks_of([5, 50] * 20, [50, 5] * 20), np.arange(40) // 2, METHODS, METRICS)[1]
-    assert same.minus_reference["hit_rate@10"].low <= 0 <= same.minus_reference["hit_rate@10"].high
+    generator = np.random.default_rng(0)
+    users = generator.integers(0, 40, 300)
+    base = generator.random(300)
+    noise = generator.normal(0, 0.1, (300, 2))
+    noise -= noise.mean(axis=0)
+    values = np.column_stack([base, base + 0.2 + noise[:, 0], base + noise[:, 1]])
+    found = compared(values, users, [NONE, 0, 0])
+    assert found.difference_low[1] > 0 and found.p_holm[1] < 0.05 and found.effect[1] > 1
+    assert found.difference_low[2] < 0 < found.difference_high[2] and found.p[2] > 0.05
+    assert (found.low < found.value).all() and (found.value < found.high).all()
+    assert (found.p_holm[1:] >= found.p[1:]).all()
 
 
-def test_fewer_than_ten_users_give_no_interval_and_a_reason() -> None:
-    report = some_report(n_users=9)
-    document = report_document(report)
-    assert document["methods"][1]["metrics"]["mrr"]["low"] is None
-    assert document["methods"][1]["minus_static"]["mrr"]["high"] is None
-    assert any("No intervals" in note and "9 users" in note for note in document["notes"])
-    assert "No intervals" in render_markdown(report) and "[" not in render_markdown(report).split("\n\n")[0]
-    assert not any("No intervals" in note for note in some_report(n_users=10).notes)
+def test_few_users_give_means_and_nothing_else() -> None:
+    values = np.random.default_rng(0).random((50, 2))
+    found = compared(values, np.arange(50) % 9, [NONE, 0])
+    assert not np.isnan(found.value).any() and not np.isnan(found.difference[1])
+    for name in ("low", "high", "difference_low", "difference_high", "p", "p_holm", "effect"):
+        assert np.isnan(getattr(found, name)).all()
 
 
-def test_nothing_to_test_gives_a_sentence_and_no_number() -> None:
-    facts = Facts(0, 0, 12, 12, 3, 0, 0, 0, 0, None)
-    report = Report({"include_seen": False}, METRICS, facts, [])
-    assert render_markdown(report).startswith("no eligible test events\n")
-    assert report_document(report)["methods"] == []
-    assert render_csv(report).count("\n") == 1
+def test_an_event_without_a_value_is_left_out_of_that_method_and_of_its_pairs() -> None:
+    values = np.array([[1.0, np.nan], [0.0, 1.0], [np.nan, 5.0]])
+    found = compare(values, np.arange(3), np.array([NONE, 0]), draws=None)
+    assert found.value.tolist() == [0.5, 3.0]
+    assert found.difference[1] == 1.0
+    nothing = compared(np.full((20, 2), np.nan), np.arange(20), [NONE, 0])
+    assert np.isnan(nothing.value).all() and np.isnan(nothing.p).all()
 
 
-def test_the_same_seed_gives_the_same_report() -> None:
-    assert report_document(some_report(seed=4)) == report_document(some_report(seed=4))
+def test_a_reference_of_zero_has_no_relative_lift() -> None:
+    found = compare(np.array([[0.0, 1.0]]), np.zeros(1, int), np.array([NONE, 0]), draws=None)
+    assert np.isnan(found.relative).all()
 
 
-def test_text_csv_and_json_carry_the_same_numbers() -> None:
-    report = some_report()
-    document = json.loads(json.dumps(report_document(report), allow_nan=False))
-    rows = list(csv.DictReader(io.StringIO(render_csv(report))))
-    for row, method in zip(rows, document["methods"], strict=True):
-        assert (row["method"], row["kind"]) == (method["name"], method["kind"])
-        assert float(row["ndcg@10_low"]) == method["metrics"]["ndcg@10"]["low"]
-        assert f"| {method['name']}" in render_markdown(report)
-        assert f"{method['metrics']['ndcg@10']['value']:.4f} [" in render_markdown(report)
-    assert rows[0]["minus_static_mrr"] == ""
-    assert float(rows[1]["minus_static_mrr"]) == document["methods"][1]["minus_static"]["mrr"]["value"]
+def test_p_is_small_where_all_replicates_agree_and_one_where_they_are_all_zero() -> None:
+    replicates = np.column_stack([np.full(999, 0.3), np.zeros(999), np.linspace(-1, 1, 999)])
+    p = two_sided_p(replicates)
+    assert p[0] == pytest.approx(2 / 1000) and p[1] == 1 and p[2] > 0.9
 
 
-def test_the_table_is_aligned() -> None:
-    table = render_markdown(some_report()).split("\n\n")[0].splitlines()
-    assert len({len(line) for line in table}) == 1
-    assert len(table) == 4
-
-
-def test_a_comparison_needs_the_static_profile() -> None:
-    with pytest.raises(ConfigError, match="'static'"):
-        compare_methods(ranks_of([1], [1]), np.zeros(1, int), contest_methods((Decay("gaussian"),))[:2], METRICS)
+def test_a_method_that_equals_its_reference_differs_by_nothing() -> None:
+    values = np.random.default_rng(0).random((60, 1)).repeat(2, axis=1)
+    found = compared(values, np.arange(60) // 3, [NONE, 0])
+    assert (found.difference[1], found.difference_low[1], found.difference_high[1]) == (0, 0, 0)
+    assert found.p[1] == found.p_holm[1] == 1 and np.isnan(found.effect[1])

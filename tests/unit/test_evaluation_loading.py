@@ -14,7 +14,8 @@ from dynprof.decay import Decay
 from dynprof.errors import WorkspaceError
 from dynprof.evaluation import AUTO, Facts, Report, ranking, shard_counts
 from dynprof.evaluation.loading import Plan, Question, load_plan
-from dynprof.evaluation.storage import read_report, write_report
+from dynprof.evaluation.results import RESULTS
+from dynprof.evaluation.storage import read_report, read_results, write_report
 from dynprof.vectors import matrix_of
 from dynprof.workspace import Workspace
 
@@ -141,8 +142,10 @@ def test_a_workspace_without_a_corpus_names_the_job_to_run(tmp_path: Path) -> No
 
 def test_a_report_written_is_the_report_read(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    report = Report({"include_seen": True}, ("mrr",), Facts(0, 0, 1, 1, 0, 0, 0, 0, 0, None), [])
+    facts = {"test": Facts(0, 0, 1, 1, 0, 0, 0, 0, 0, None)}
+    report = Report({"include_seen": True}, ("mrr",), facts, RESULTS.empty_table())
     assert read_report(workspace, "r") is None
     written = write_report(workspace, "r", report)
     assert read_report(workspace, "r") == written
-    assert workspace.files("reports", "r") == ["evaluation.csv", "evaluation.json", "evaluation.md"]
+    assert read_results(workspace, "r").schema.equals(RESULTS)
+    assert workspace.files("reports", "r") == ["report.json", "report.md", "results.csv", "results.parquet"]

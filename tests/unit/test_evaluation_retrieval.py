@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynprof.decay import Decay
-from dynprof.evaluation import Ranks, Window, count_candidates, histories, retrieval
+from dynprof.evaluation import COUNTS, Ranks, Window, count_candidates, histories, profile_methods, tiles
 from dynprof.evaluation.histories import profiles_before
 from dynprof.evaluation.item_vectors import ItemVectors
-from dynprof.evaluation.ranking import contest_methods
 from dynprof.evaluation.retrieval import ask as ask_scores
 from dynprof.profile import exact_profiles
 
 from .evaluation_data import Asked, Row, ask, events_table, of_matrix, random_rows, vectors_of
 
 DECAYS = (Decay("static"), Decay("exponential", "1d"), Decay("gaussian", "2d"))
-METHODS = [m.name for m in contest_methods(DECAYS)]
+METHODS = [*(p.method.name for p in profile_methods(DECAYS, ("cosine",), ())), *COUNTS]
 ALWAYS = Window(0, 10**18)
 
 
@@ -87,12 +86,12 @@ def test_counts_of_any_split_of_the_items_add_up_to_those_of_the_definition(data
     sizes = {"_ITEMS_AT_ONCE": 8, "_PROFILES_AT_ONCE": data.draw(st.integers(1, 9)), "_VECTORS_AT_ONCE": 12}
     with pytest.MonkeyPatch.context() as patch:
         for name, size in sizes.items() if data.draw(st.booleans(), label="small tiles") else ():
-            patch.setattr(retrieval, name, size)
+            patch.setattr(tiles, name, size)
         found = Ranks.zeros((n, m))
         for shard in set(owner.tolist()):
             items = np.flatnonzero(owner == shard)
             found += count_candidates(queries, catalogue, items, ItemVectors(of_matrix(vectors).chunk, items))
-    expected = counts_of_definition(queries.profiles, queries.scores, catalogue, vectors)
+    expected = counts_of_definition(queries.profiles, queries.cosines, catalogue, vectors)
     np.testing.assert_array_equal(found.above, expected.above)
     np.testing.assert_array_equal(found.tied, expected.tied)
 
@@ -126,9 +125,9 @@ def test_ranks_do_not_depend_on_blocks_chunks_or_the_order_of_rows(monkeypatch) 
     rows = random_rows(5)
     asked = ask(events_table(rows), ALWAYS, DECAYS, prior_weight=0.1)
     whole = asked.ranks()
-    monkeypatch.setattr(retrieval, "_ITEMS_AT_ONCE", 8)
-    monkeypatch.setattr(retrieval, "_PROFILES_AT_ONCE", 5)
-    monkeypatch.setattr(retrieval, "_VECTORS_AT_ONCE", 3)
+    monkeypatch.setattr(tiles, "_ITEMS_AT_ONCE", 8)
+    monkeypatch.setattr(tiles, "_PROFILES_AT_ONCE", 5)
+    monkeypatch.setattr(tiles, "_VECTORS_AT_ONCE", 3)
     monkeypatch.setattr(histories, "_EVENTS_AT_ONCE", 10)
     reordered = ask(events_table(rows[::-1]), ALWAYS, DECAYS, prior_weight=0.1)
     shards = [np.arange(i, len(asked.vectors), 4) for i in range(4)]

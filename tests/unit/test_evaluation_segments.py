@@ -75,7 +75,9 @@ def test_every_text_is_counted_in_one_shard_of_one_part(tmp_path: Path) -> None:
     again = [(f"again {row[0]}", *row[1:]) for row in ROWS[:40]]
     workspace = write_parts(tmp_path, [ROWS, again, again])
     plan = load_plan(workspace, QUESTION)
-    parts = list(split_texts(open_vectors(workspace, "f0", present_corpus(workspace)), plan.names.text_hashes))
+    parts = list(
+        split_texts(open_vectors(workspace, "f0", present_corpus(workspace)), plan.names.text_hashes, plan.log.first_us)
+    )
     assert sorted(n for p in parts for n in p.items.tolist()) == list(range(plan.log.n_items))
     assert len({p.folder for p in parts}) > 1
     assert all(p.hashes == plan.names.text_hashes.take(p.items) for p in parts)

@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve lint types unit check test soak rectools store-server clean
+.PHONY: help install demo serve lint types unit check test soak rectools store-server browser clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ demo: $(STAMP) ## generate a small social world, build its profiles, compare dyn
 	    --workspace '$(WORKSPACE)' --encoder minilm --decays all
 	@echo
 	@echo "Profiles, states and the report lie in $(WORKSPACE)"
-	@echo "Next: make serve, then open http://127.0.0.1:8000/docs"
+	@echo "Next: make serve, then open http://127.0.0.1:8000/"
 
 serve: $(STAMP) ## answer with the demo's profiles on http://127.0.0.1:8000
 	@test -d '$(WORKSPACE)/profiles' || { echo "No profiles in $(WORKSPACE). Run 'make demo' first, or name a workspace: make serve WORKSPACE=DIR" >&2; exit 1; }
@@ -56,7 +56,7 @@ unit: $(STAMP)
 
 check: lint types unit ## the quick tier: lint, types, unit tests
 
-test: check store-server ## everything: lint, types, every test
+test: check store-server browser ## everything: lint, types, every test
 	$(BIN)/pytest -q tests/integration tests/e2e
 
 soak: $(STAMP) ## kill servers and updates 200 times while a client posts: nothing lost, nothing twice
@@ -81,6 +81,15 @@ store-server:
 	    done; \
 	fi; \
 	echo "No valkey-server or redis-server: the tests of the log in Valkey will skip." >&2
+
+# The browser that the tests of the page look through; the same rules.
+browser:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then exit 0; fi; \
+	if [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; timeout 120 apt-get -qq update >/dev/null 2>&1; \
+	    timeout 400 apt-get -qq install -y --no-install-recommends chromium >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "No chromium: the tests of the page in a browser will skip." >&2
 
 clean: ## remove .venv, the demo and every cache
 	rm -rf .venv .venv-rectools demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -46,7 +46,7 @@ _USERS_ASKED = 500
 def main() -> None:
     """Prepare, serve, load, print the line."""
     flags = _flags()
-    workspace = _prepared(flags)
+    workspace = prepared(flags)
     with serving(workspace, replicas=flags.replicas, fast=flags.fast, limit_s=flags.limit) as served:
         started = {"ready_s": served.ready_s, "memory": summary(served.replicas())}
         _say(f"ready {started}")
@@ -57,7 +57,7 @@ def main() -> None:
     print(json.dumps({**line, "machine": machine()}))
 
 
-def _prepared(flags: argparse.Namespace) -> str:
+def prepared(flags: argparse.Namespace) -> str:
     """The workspace, made where it is not there."""
     folder = str(Path(flags.folder) / f"ws-{flags.users}-{flags.items}-{flags.dim}")
     workspace = Workspace(folder)

@@ -81,6 +81,11 @@ class History(WeightedTimes):
             pa.concat_tables([self.events, other.events]).take(pa.array(order)),
         )
 
+    def take(self, positions: IntArray) -> History:
+        """The events at some rising positions."""
+        events = self.events.take(pa.array(positions))
+        return History(self.at_us[positions], self.weights[positions], self.rows[positions], self.vectors, events)
+
     def decayed(self, decay: Decay, as_of_us: int) -> FloatArray:
         """(n,) weight of each event as of a time; 0 at and after it."""
         decayed = self.weights * decay.weights(age_seconds(as_of_us, self.at_us))
@@ -114,15 +119,17 @@ class HistoryReader:
     Args:
         store: The snapshot.
         n_cached: Users whose times and weights are kept; 16 bytes an event.
+        n_read: Users whose events and vectors are kept: whoever looks at one user asks again and again.
 
     Raises:
         WorkspaceError: The embeddings are not those of the snapshot's corpus.
     """
 
-    def __init__(self, store: SnapshotStore, *, n_cached: int = 1024) -> None:
+    def __init__(self, store: SnapshotStore, *, n_cached: int = 1024, n_read: int = 4) -> None:
         self._store = store
         self._embedded: CorpusVectors = open_vectors(store.workspace, store.spec.fingerprint, store.corpus)
         self._times = lru_cache(maxsize=n_cached)(self._read_times)
+        self._histories = lru_cache(maxsize=n_read)(self._read_history)
         self._of_bucket = lru_cache(maxsize=8)(self._embedded.of_bucket)  # of each the hashes are kept
 
     def times(self, user_id: str) -> WeightedTimes:
@@ -135,6 +142,9 @@ class HistoryReader:
         Raises:
             WorkspaceError: A text has no vector.
         """
+        return self._histories(user_id)
+
+    def _read_history(self, user_id: str) -> History:
         events = self._events(user_id, [*_NUMBERS, *(c for c in SHOWN if c not in _NUMBERS)])
         times = self._weighted(events)
         distinct = one_chunk(events["text_hash"]).dictionary_encode()

@@ -107,6 +107,17 @@ class LayeredRows:
                 ids = layer["user_id"].take(pa.array(new))
                 yield ReadBatch(merge_rows(ids, self._batches[number:], self._bank, self._dim), nobody, None)
 
+    def columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of all users, in the order of their rows."""
+        for part in self.read():
+            chosen = part.rows.select(names)
+            if part.merged is not None:  # what updates changed takes the place of what was built
+                place = np.arange(len(chosen))
+                place[part.changed] = len(chosen) + np.arange(len(part.changed))
+                both = pa.Table.from_batches([chosen, part.merged.select(names)])
+                chosen = both.take(pa.array(place)).combine_chunks().to_batches()[0]
+            yield chosen
+
     def knows(self, user_ids: pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) whether the bucket has each of some users."""
         known = np.zeros(len(user_ids), np.bool_)

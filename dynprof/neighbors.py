@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class NeighborIndex:
             UnknownUserError: The snapshot has no such user, and no profile was given.
         """
         number = self._number(user_id, required=profile is None)
-        users = self._matrix(decay)
+        users = self.matrix(decay)
         cosines = score(users.vectors[number] if profile is None else profile, users.vectors, metric="cosine")
         cosines[users.mass <= 0] = -np.inf
         if number is not None:
@@ -111,6 +112,12 @@ class NeighborIndex:
             best = top_k(cosines, k)
         return Ranking(best, cosines[best])
 
+    def anchor(self, decay: Decay) -> Decay:
+        """The decay most like this one whose matrix is in memory; where none is, one of the snapshot's own."""
+        with self._lock:
+            kept = list(self._matrices)
+        return min(kept or self._store.spec.decays, key=lambda other: _unlikeness(decay, other))
+
     def _number(self, user_id: str, *, required: bool) -> int | None:
         try:
             return self._store.number(user_id)
@@ -119,7 +126,8 @@ class NeighborIndex:
                 raise
             return None
 
-    def _matrix(self, decay: Decay) -> UserMatrix:
+    def matrix(self, decay: Decay) -> UserMatrix:
+        """Everybody's profile at a decay: loaded or computed by the first question, then kept for a while."""
         if (kept := self._kept(decay)) is not None:
             return kept
         with self._loading:  # one at a time: bounds the memory, and nobody computes what another just did
@@ -139,6 +147,13 @@ class NeighborIndex:
             while len(self._matrices) > 1 and sum(m.size_bytes for m in self._matrices.values()) > self.cache_bytes:
                 self._matrices.popitem(last=False)
         return matrix
+
+
+def _unlikeness(a: Decay, b: Decay) -> tuple[bool, float, bool]:
+    """Smallest for equal decays, then for those of a like half-life, and of the same kind."""
+    both = a.half_life_s is not None and b.half_life_s is not None
+    apart = abs(math.log((a.half_life_s or 1) / (b.half_life_s or 1))) if both else math.inf
+    return a != b, apart, a.kind != b.kind
 
 
 def _is_stored(store: SnapshotStore, decay: Decay) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 
@@ -17,6 +17,7 @@ from dynprof.keys import bucket_name, buckets
 from dynprof.layers import CHANGES, LayeredRows
 from dynprof.lineage import corpus_of
 from dynprof.profile import Profiles
+from dynprof.schema import states_schema
 from dynprof.snapshot import SNAPSHOTS, latest_snapshot, read_spec
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table
@@ -144,6 +145,16 @@ class SnapshotStore:
                         getattr(read, name)[batch.changed] = getattr(now, name)
                 yield read
 
+    def profiles_of(self, numbers: Sequence[int], decay: Decay, as_of_us: int) -> Profiles:
+        """Read some users' profiles at once, in the order of `numbers`. Other arguments as in `profile`."""
+        rows = pa.Table.from_batches([self._row(number) for number in numbers], states_schema(self.spec.dim))
+        return self._read(rows, self._states(rows), decay, as_of_us)
+
+    def rows(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of everybody's state, a record batch at a time, users by number."""
+        for rows in self._rows:
+            yield from rows.columns(columns)
+
     def knows(self, bucket: int, user_ids: pa.Array) -> npt.NDArray[np.bool_]:
         """(n,) whether the snapshot has each of some users of one bucket."""
         return self._rows[bucket].knows(user_ids)
@@ -156,10 +167,10 @@ class SnapshotStore:
         bucket = bisect_left(self._starts, number + 1) - 1
         return self._rows[bucket].slice(number - self._starts[bucket])
 
-    def _states(self, rows: pa.RecordBatch) -> ProfileStates:
+    def _states(self, rows: pa.Table | pa.RecordBatch) -> ProfileStates:
         return states_from_table(rows, self.spec.bank, self.spec.dim)
 
-    def _read(self, rows: pa.RecordBatch, states: ProfileStates, decay: Decay, as_of_us: int) -> Profiles:
+    def _read(self, rows: pa.Table | pa.RecordBatch, states: ProfileStates, decay: Decay, as_of_us: int) -> Profiles:
         priors = priors_from_table(rows, self.population)
         return states.profile(decay, as_of_us, prior=priors, prior_weight=self.spec.prior_weight)
 

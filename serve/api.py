@@ -7,7 +7,19 @@ from functools import partial
 from fastapi import FastAPI
 
 from dynprof import __version__
-from serve import events, health, items, posted, snapshot_routes, users
+from serve import (
+    events,
+    health,
+    items,
+    map_routes,
+    overview_routes,
+    page_routes,
+    posted,
+    report_routes,
+    snapshot_routes,
+    users,
+    view_routes,
+)
 from serve.access import OPEN, Access
 from serve.engine import Engine
 from serve.errors import add_error_handlers
@@ -50,8 +62,9 @@ def make_api(
     add_error_handlers(app)
     add_live_error_handlers(app)
     app.add_middleware(Gate, access=access, limits=limits or Limits(), metrics=metrics)
-    for router in (events.router, users.router, items.router, posted.router, snapshot_routes.router, health.router):
-        app.include_router(router)
+    of_page = (view_routes, map_routes, report_routes, overview_routes, page_routes)
+    for module in (events, users, items, posted, snapshot_routes, health, *of_page):
+        app.include_router(module.router)
     app.include_router(health.metrics_router)
     return app
 

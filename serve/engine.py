@@ -19,6 +19,7 @@ from dynprof.store import LATEST, SnapshotStore
 from dynprof.workspace import Workspace
 from serve.defaults import Defaults, read_defaults
 from serve.live_engine import LiveSources
+from serve.page_data import PageData
 from serve.ranker_slot import RankerSlot
 from serve.schemas import EncoderAnswer
 from serve.text_encoder import TextEncoder
@@ -53,6 +54,7 @@ class Engine:
         neighbor_index: Similar users, as of the snapshot's time.
         encoder: Whose vectors these are.
         text_encoder: For texts that are posted.
+        page: What only the page asks for.
         loaded_us: When it was loaded, microseconds since 1970.
         defaults: What completes a question.
         ranker: What scores `metric=ranker`, if there is one.
@@ -65,6 +67,7 @@ class Engine:
     neighbor_index: NeighborIndex
     encoder: EncoderAnswer
     text_encoder: TextEncoder
+    page: PageData
     loaded_us: int
     defaults: Defaults
     ranker: RankerSlot
@@ -86,13 +89,15 @@ class Engine:
         items = CatalogueItems(store, ItemCatalogue.load(workspace, fingerprint, store.corpus))
         encoder = TextEncoder({**manifest, "fingerprint": fingerprint})
         live = None if log is None else LiveSources(store, items, encoder, log)
+        neighbor_index = NeighborIndex(store, cache_bytes=neighbor_cache_bytes)
         opened = cls(
             store,
             SnapshotUsers(store) if live is None else live.users,
             items if live is None else live.items,
-            NeighborIndex(store, cache_bytes=neighbor_cache_bytes),
+            neighbor_index,
             EncoderAnswer(name=manifest["encoder"], fingerprint=fingerprint),
             encoder,
+            PageData(store, items.catalogue, neighbor_index),
             time.time_ns() // 1000,
             read_defaults(store),
             RankerSlot(store),

@@ -21,6 +21,7 @@ __all__ = [
     "ErrorDetail",
     "NotReadyError",
     "ReloadError",
+    "UnknownReportError",
     "add_error_handlers",
     "detail_of",
     "error_response",
@@ -53,6 +54,10 @@ class NotReadyError(Exception):
 
 class ReloadError(Exception):
     """The wanted snapshot cannot be loaded."""
+
+
+class UnknownReportError(Exception):
+    """The workspace has no such report."""
 
 
 class AccessError(Exception):
@@ -103,6 +108,7 @@ _KNOWN: dict[type[Exception], tuple[int, str, str | None]] = {
     UnknownUserError: (404, "unknown_user", "user_id"),
     UnknownItemError: (404, "unknown_item", "item_id"),
     SnapshotNotFoundError: (404, "unknown_snapshot", "snapshot"),
+    UnknownReportError: (404, "unknown_report", "name"),
     AsOfError: (422, "as_of_too_early", "as_of"),
     EncoderUnavailableError: (503, "encoder_unavailable", None),
     NotReadyError: (503, "not_ready", None),

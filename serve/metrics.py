@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.samples import Sample
 from starlette.types import Message, Scope, Send
 
 from serve.engine import Engine
@@ -67,6 +68,11 @@ class Metrics:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             labels = (self._replica, method, route, status)
             self._seconds.labels(*labels).observe(time.perf_counter() - started)
+
+    def request_samples(self) -> Iterator[Sample]:
+        """What was counted of requests: the samples of `dynprof_request_seconds`."""
+        for family in self._seconds.collect():
+            yield from family.samples
 
     def serving(self, engine: Engine) -> None:
         """Another snapshot is served."""

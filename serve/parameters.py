@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_KIND",
     "MOST_EXPLAINED",
     "MOST_RESULTS",
+    "Count",
     "Moment",
     "Name",
     "NeighborsQuery",
@@ -30,6 +31,7 @@ __all__ = [
     "SimilarQuery",
     "TimelineQuery",
     "Unicode",
+    "values_of",
 ]
 
 DEFAULT_KIND: DecayKind = "exponential"
@@ -79,6 +81,11 @@ Moment = Annotated[str, AfterValidator(_time)]
 Count = Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many, at most.")]
 Unicode = Annotated[str, AfterValidator(_unicode)]
 Name = Annotated[Unicode, Field(max_length=_LONGEST_NAME)]
+
+
+def values_of(annotation: Any) -> list[str]:
+    """The words that a parameter of this type may have, in order."""
+    return [word for part in get_args(annotation) for word in ([part] if isinstance(part, str) else values_of(part))]
 
 
 class _DecayQuery(BaseModel):

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Response
 from serve.about import about_snapshot, datetime_of, decay_answer, defaults_answer
 from serve.access import needs
 from serve.bodies import ReloadBody
+from serve.engine import Engine
 from serve.errors import ERROR_RESPONSES, ReloadError, responses
+from serve.follower import Follower
 from serve.loaded import LoadedEngine, TheFollower
+from serve.parameters import RecommendationsQuery, values_of
 from serve.snapshot_schemas import ReloadAnswer, SnapshotAnswer
 
-__all__ = ["router"]
+__all__ = ["router", "snapshot_of"]
 
 router = APIRouter(prefix="/v1/snapshot", tags=["snapshot"])
 
@@ -19,6 +22,11 @@ router = APIRouter(prefix="/v1/snapshot", tags=["snapshot"])
 @router.get("", dependencies=[needs("read")], responses=responses(400, 404, 413, 422))
 async def snapshot(engine: LoadedEngine, follower: TheFollower) -> SnapshotAnswer:
     """What the replica that answers serves, and what its profiles mean."""
+    return snapshot_of(engine, follower)
+
+
+def snapshot_of(engine: Engine, follower: Follower) -> SnapshotAnswer:
+    """What an engine serves, and what is wanted."""
     store = engine.store
     return SnapshotAnswer(
         **about_snapshot(engine),
@@ -37,6 +45,8 @@ async def snapshot(engine: LoadedEngine, follower: TheFollower) -> SnapshotAnswe
         bank_half_lives_s=list(store.spec.bank.half_lives_s),
         prior_weight=store.spec.prior_weight,
         type_weights=dict(store.spec.type_weights),
+        kinds=values_of(RecommendationsQuery.model_fields["kind"].annotation),
+        metrics=values_of(RecommendationsQuery.model_fields["metric"].annotation),
         wanted=follower.wanted,
         reload_error=follower.failure,
     )

@@ -64,6 +64,8 @@ class SnapshotAnswer(SnapshotNamed):
     bank_half_lives_s: list[float]
     prior_weight: float
     type_weights: dict[str, float]
+    kinds: list[str] = Field(description="Decays that a question may name.")
+    metrics: list[str] = Field(description="What recommendations may be ranked by.")
     wanted: str = Field(description="The snapshot that was asked for last; another one than `snapshot` while it loads.")
     reload_error: str | None = Field(description="Why the wanted one could not be loaded; null where it could.")
 

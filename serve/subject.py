@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from dynprof.history import History, WeightedTimes
 from dynprof.sources import UserSource
 from dynprof.user_profile import KnownUser, Prior, UserProfile
 
-__all__ = ["Subject", "anybody", "posted", "several", "user"]
+__all__ = ["Subject", "anybody", "posted", "several", "user", "user_without"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -59,6 +60,36 @@ def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subjec
     """
     found = users.user(user_id)
     return _subject(users, user_id, found, found.profile(decay, as_of_us), decay, as_of_us)
+
+
+def user_without(
+    users: UserSource, user_id: str, event_ids: Collection[str], decay: Decay, as_of_us: int
+) -> tuple[Subject, npt.NDArray[np.int64]]:
+    """A user as if some events had never been, and the positions of the others in the user's history.
+
+    Every other event is weighed anew, so the profile is exact for everybody. What the texts of those events were stays
+    known: they are not recommended.
+
+    Raises:
+        UnknownUserError: There is no such user.
+    """
+    found, history = users.user(user_id), users.history(user_id)
+    stays = np.flatnonzero([event_id not in event_ids for event_id in history.events["event_id"].to_pylist()])
+    rest = history.take(stays)
+    read_rest = partial(rest.profile, prior=found.prior, prior_kind=found.prior_kind)
+    return Subject(
+        user_id,
+        True,
+        decay,
+        as_of_us,
+        read_rest(decay, as_of_us, prior_weight=found.prior_weight),
+        partial(read_rest, prior_weight=0.0),
+        found.prior,
+        found.prior_weight,
+        times=lambda: rest,
+        history=lambda: rest,
+        seen=partial(users.seen, user_id, as_of_us),
+    ), stays
 
 
 def several(users: UserSource, user_ids: Sequence[str], decay: Decay, as_of_us: int) -> list[Subject | Exception]:

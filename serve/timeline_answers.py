@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.errors import ConfigError
+from dynprof.history import History
 from dynprof.snapshot import parse_time_us
 from dynprof.sources import ItemQuery
 from dynprof.timeline import ProfilePath, profile_path
@@ -18,7 +19,7 @@ from serve.item_schemas import TimelineAnswer, TimelineEnd, TimelinePoint
 from serve.parameters import TimelineQuery
 from serve.recommendation_answers import scored_items
 
-__all__ = ["timeline_answer"]
+__all__ = ["timeline_answer", "times_of"]
 
 
 def timeline_answer(engine: Engine, user_id: str, query: TimelineQuery) -> TimelineAnswer:
@@ -29,6 +30,23 @@ def timeline_answer(engine: Engine, user_id: str, query: TimelineQuery) -> Timel
         ConfigError: The times are in the wrong order.
     """
     user, history, decay = engine.users.user(user_id), engine.users.history(user_id), engine.decay_of(query)
+    times_us = times_of(engine, history, query)
+    path = profile_path(history, decay, times_us, prior=user.prior, prior_weight=user.prior_weight)
+    bio = user.prior if user.prior_kind == "bio" else None
+    who = subject.posted(
+        engine.users, history, np.empty((0, 2), np.uint64), bio, decay, int(times_us[-1]), stranger=user_id
+    )
+    times = times_us.tolist()
+    then, now = (_end(engine, times[at], path.profiles.vectors[at], query.items) for at in (0, -1))
+    return TimelineAnswer(**about_user(engine, who), points=_points(path, times), then=then, now=now)
+
+
+def times_of(engine: Engine, history: History, query: TimelineQuery) -> npt.NDArray[np.int64]:
+    """(p,) the times that are asked for, microseconds since 1970, rising; fewer where some are the same.
+
+    Raises:
+        ConfigError: The times are in the wrong order.
+    """
     last_us = engine.users.as_of_us if query.to is None else parse_time_us(query.to)
     first_us = last_us if not len(history) else min(last_us, int(history.at_us[0]) + 1)
     first_us = first_us if query.from_ is None else parse_time_us(query.from_)
@@ -36,13 +54,7 @@ def timeline_answer(engine: Engine, user_id: str, query: TimelineQuery) -> Timel
         raise ConfigError(
             "from: expected a time that is not after `to`, or after the snapshot's where that is left out."
         )
-    times_us = np.unique(np.linspace(first_us, last_us, query.points).astype(np.int64))
-    path = profile_path(history, decay, times_us, prior=user.prior, prior_weight=user.prior_weight)
-    bio = user.prior if user.prior_kind == "bio" else None
-    who = subject.posted(engine.users, history, np.empty((0, 2), np.uint64), bio, decay, last_us, stranger=user_id)
-    times = times_us.tolist()
-    then, now = (_end(engine, times[at], path.profiles.vectors[at], query.items) for at in (0, -1))
-    return TimelineAnswer(**about_user(engine, who), points=_points(path, times), then=then, now=now)
+    return np.unique(np.linspace(first_us, last_us, query.points).astype(np.int64))
 
 
 def _points(path: ProfilePath, times_us: list[int]) -> list[TimelinePoint]:

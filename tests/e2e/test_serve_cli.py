@@ -47,6 +47,9 @@ def test_health_and_docs_answer(client: httpx.Client, world: World) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     assert client.get("/health/ready").json()["snapshot"] == world.snapshot
     assert client.get("/docs").status_code == 200
+    page = client.get("/")
+    assert "<title>dynprof</title>" in page.text and "script-src 'self'" in page.headers["content-security-policy"]
+    assert client.get("/page/main.js").headers["content-encoding"] == "gzip"
     assert "/v1/users/{user_id}/profile" in client.get("/openapi.json").json()["paths"]
 
 

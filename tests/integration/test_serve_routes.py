@@ -173,7 +173,10 @@ def test_the_schema_documents_every_route_parameter_and_the_error_body(engine: E
     live = {"/v1/events", "/v1/events/{event_id}", "/v1/users/{user_id}", "/v1/users/{user_id}/export"}
     others = {"/health/live", "/health/ready", "/metrics", "/v1/snapshot", "/v1/snapshot/reload"}
     more = {"/v1/users/{user_id}/timeline", "/v1/items/{item_id}/similar", "/v1/profile", "/v1/recommendations"}
-    assert set(schema["paths"]) == routes | live | others | more
+    of_page = {"/v1/users", "/v1/overview", "/v1/reports", "/v1/reports/{name}", "/v1/map/{kind}"}
+    of_page |= {f"/v1/users/{{user_id}}/{what}" for what in ("view", "events", "path")}
+    of_page |= {f"/v1/map/{kind}/{{number}}" for kind in ("users", "items")}
+    assert set(schema["paths"]) == routes | live | others | more | of_page
     names = {p["name"] for p in schema["paths"]["/v1/users/{user_id}/profile"]["get"]["parameters"]}
     assert names == {"user_id", "kind", "half_life", "as_of", "offset", "floor", "vector", "age_bands"}
     for route in routes:

@@ -106,6 +106,8 @@ def test_layers_read_as_one_state_of_all_events(pieces: list[Piece], decay: Deca
             assert source is not None
             bulk[name] = source.slice(at, 1)
     assert list(bulk) == [rows.slice(n)["user_id"][0].as_py() for n in range(len(rows))]
+    told = [batch["n_events"].to_pylist() for batch in rows.columns(["user_id", "n_events"])]
+    assert [n for part in told for n in part] == [one["n_events"][0].as_py() for one in bulk.values()]
     for i, user in enumerate(known):
         number = rows.find(NAMES[user])
         assert number is not None

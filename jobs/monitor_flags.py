@@ -32,9 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     made = parser("monitor", "Watch profiles evolve; exit code 1 when the population moved further than usual.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
     made.add_argument("--snapshot", help="what is watched; default: the latest")
-    made.add_argument(
-        "--against", help="an earlier one of the same encoder; default: the one before"
-    )
+    made.add_argument("--against", help="an earlier one of the same encoder; default: the one before")
     made.add_argument("--decays", default="", help="comma-separated kinds; default: the snapshot's first, and static")
     made.add_argument("--half-life", default="", help="of them; default: the snapshot's")
     made.add_argument("--alphas", default=",".join(map(str, DEFAULT_ALPHAS)), help="distances that count as mature")

@@ -121,7 +121,7 @@ class Passes:
         order = np.argsort(table["row"].to_numpy())
         scores = matrix_from(table["scores"])[order]
         dim = len(self.asked.mean)
-        profiles = matrix_from(table["profiles"])[order].reshape(len(order), -1, dim)
+        profiles = matrix_from(table["profiles"])[order].reshape(*scores.shape, dim)
         excluded = Ranks(matrix_from(table["above"])[order], matrix_from(table["tied"])[order])
         return Posed(Queries(profiles, scores), excluded, table["n_excluded"].to_numpy()[order])
 

@@ -17,7 +17,7 @@ from dynprof.drift.popularity_bias import list_numbers
 from dynprof.drift.population import MIN_USERS, compare_populations
 from dynprof.drift.report import MonitorReport
 from dynprof.drift.sections import drift_table, evolution_tables, joined_topics, rows_table, topic_rows
-from dynprof.drift.tables import SUDDEN_POSTS
+from dynprof.drift.tables import SUDDEN_POSTS, matrix_from
 from dynprof.errors import UnknownUserError
 from dynprof.snapshot import format_time_us
 from dynprof.store import SnapshotStore
@@ -81,8 +81,8 @@ def _population(passes: Passes, users: pa.Table) -> _Drift:
             f"snapshots; {MIN_USERS} are needed."
         )
         return _Drift(n_users=len(rows), notes=[said])
-    flat = users["replays"].take(pa.array(rows)).combine_chunks().flatten().to_numpy()
-    replays = flat.reshape(len(rows), spec.replays, 2, dim).swapaxes(0, 1).astype(np.float32)
+    replays = matrix_from(users["replays"].take(pa.array(rows)))
+    replays = replays.reshape(len(rows), spec.replays, 2, dim).swapaxes(0, 1).astype(np.float32)
     measured, turns = replay_measures(replays, seed=spec.seed)
     moved = compare_populations(
         pairs[:, 0], pairs[:, 1], own_reference=turns, n_permutations=_PERMUTATIONS, seed=spec.seed
@@ -150,4 +150,3 @@ def _absent(passes: Passes, taken: Lift | None, tables: dict[str, pa.Table]) -> 
         notes.append(f"No maturity: no user or item has {spec.min_interactions} interactions or more.")
     notes.append("Profiles are means of unit vectors: a norm is at most 1, whatever the schedule.")
     return notes
-

@@ -21,7 +21,7 @@ from dynprof.drift.topic_posts import topic_posts
 from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import open_shard
 from dynprof.evaluation.item_vectors import find_vectors
-from dynprof.evaluation.retrieval import Queries
+from dynprof.evaluation.retrieval import Queries, Ranks
 from dynprof.evaluation.shard_counts import ShardTexts, count_shard
 from dynprof.evaluation.storage import REPORTS
 from dynprof.vector_chunk import VectorChunk
@@ -104,6 +104,6 @@ def _lists(workspace: Workspace, texts: ShardTexts, people: Reader) -> pa.Table:
 
 
 def _counts(workspace: Workspace, texts: ShardTexts, asked: Queries, catalogue: np.ndarray[Any, Any]) -> pa.Table:
-    counts = count_shard(workspace, texts, asked, catalogue)
+    counts = count_shard(workspace, texts, asked, catalogue) if len(asked) else Ranks.zeros(asked.scores.shape)
     row = pa.array(np.arange(len(asked)))
     return pa.table({"row": pc.cast(row, pa.int64()), "above": lists_of(counts.above), "tied": lists_of(counts.tied)})

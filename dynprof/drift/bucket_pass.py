@@ -139,12 +139,13 @@ def _crowd(bucket: BucketTrails, asked: Asked) -> pa.Table:
         for decay in range(len(spec.decays)):
             vectors = came_from(trail, inside - mine.start, spec, decay, bucket.priors[user])
             parts.append((inside, vectors, decay))
+    which = np.array([p[2] for p in parts], np.int8)
     where = np.concatenate([np.empty(0, np.int64), *(p[0] for p in parts)])
     vectors = np.vstack([np.empty((0, len(asked.mean))), *(p[1] for p in parts)])
     return pa.table(
         {
             "item": place[log.items[where]],
-            "decay": np.repeat([p[2] for p in parts], [len(p[0]) for p in parts]).astype(np.int8),
+            "decay": np.repeat(which, [len(p[0]) for p in parts]) if parts else which,
             "at_us": log.event_us[where],
             "weight": log.weights[where],
             "vector": lists_of(vectors.astype(np.float16)),

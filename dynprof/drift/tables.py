@@ -95,9 +95,10 @@ def lists_of(matrix: npt.NDArray[Any]) -> pa.FixedSizeListArray:
 
 
 def matrix_from(column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """(n, k) of a column of lists of equal length, none null."""
+    """(n, k) of a column of lists of equal length, none null; without rows k is known of fixed lists only."""
+    is_fixed = pa.types.is_fixed_size_list(column.type)
     flat = np.concatenate([np.empty(0, column.type.value_type.to_pandas_dtype()), *map(_flat, column.chunks)])
-    return flat.reshape(len(column), -1) if len(column) else flat.reshape(0, 0)
+    return flat.reshape(len(column), column.type.list_size if is_fixed else len(flat) // max(len(column), 1))
 
 
 def _flat(chunk: pa.Array) -> npt.NDArray[Any]:

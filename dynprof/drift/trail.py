@@ -39,7 +39,7 @@ class Trail:
 
     def before(self, as_of_us: IntArray) -> IntArray:
         """(k,) number of interactions strictly before each time."""
-        return np.searchsorted(self.at_us, as_of_us, side="left")
+        return np.asarray(np.searchsorted(self.at_us, as_of_us, side="left"), np.int64)
 
 
 def profiles_along(

@@ -19,17 +19,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from benchmarks.monitor_world import WorldPosts, read_posts
 from dynprof.decay import Decay
 from dynprof.drift.alarms import judge, replay_measures
 from dynprof.drift.bucket_pass import BLOCK_US
 from dynprof.drift.population import compare_populations
 from dynprof.drift.replays import replay_pairs
 from dynprof.drift.trail import Trail, profiles_along
-from dynprof.encoders import load_encoder
-from dynprof.world import World, WorldSpec
+from dynprof.world import WorldSpec
 from dynprof.world.interests import CHANGES
 
 __all__ = ["Stable", "alarms_of", "stable_users"]
@@ -61,28 +59,15 @@ class Stable:
         return Stable([self.trails[i] for i in rows], self.topics[rows], self.start_us, self.days)
 
 
-def stable_users(spec: WorldSpec, encoder: str = "hashing:64") -> Stable:
+def stable_users(posts: WorldPosts) -> Stable:
     """The stable humans of a world with at least 20 posts, without the posts of sudden events."""
-    world, encode = World(spec), load_encoder(encoder)
-    chunks = list(world.chunks())
-    truth = pa.concat_tables([c.truth_items for c in chunks])
-    sudden = truth.filter(truth["sudden"])["item_id"].combine_chunks()
-    events = pa.concat_tables([c.events for c in chunks])
-    own = pc.and_(pc.is_valid(events["text"]), pc.invert(pc.is_in(events["item_id"], value_set=sudden)))
-    events = events.filter(own)
-    user = np.array([int(u[1:]) for u in events["user_id"].to_pylist()])
-    vectors = np.asarray(encode.encode(events["text"].to_pylist()), np.float32)
-    at_us = events["timestamp"].cast(pa.int64()).to_numpy()
+    world = posts.world
     calm = (world.interests.change == CHANGES.index("stable")) & ~world.people.is_bot
-    counts = np.bincount(user, minlength=spec.n_users)
+    counts = np.bincount(posts.user[~posts.sudden], minlength=world.spec.n_users)
     chosen = np.flatnonzero(calm & (counts >= _LEAST_EVENTS))
-    trails = []
-    for number in chosen:
-        mine = np.flatnonzero(user == number)
-        mine = mine[np.argsort(at_us[mine], kind="stable")]
-        trails.append(Trail(at_us[mine], np.ones(len(mine)), vectors[mine]))
     topics = world.interests.topics[world.interests.first[chosen], 0].astype(np.int64)
-    return Stable(trails, topics, spec.start_us, spec.days)
+    trails = [posts.trail(int(user), calm=True) for user in chosen]
+    return Stable(trails, topics, world.spec.start_us, world.spec.days)
 
 
 def alarms_of(users: Stable, *, share: float, n_replays: int, seed: int) -> list[str]:
@@ -137,7 +122,8 @@ def main() -> None:
     args = made.parse_args()
     began = time.perf_counter()
     found: dict[str, list[list[str]]] = {"false": [], "true": []}
-    users = stable_users(WorldSpec(args.users, args.events, seed=1, days=200, languages=("en",)), args.encoder)
+    spec = WorldSpec(args.users, args.events, seed=1, days=200, languages=("en",))
+    users = stable_users(read_posts(spec, args.encoder))
     rng = np.random.default_rng(0)
     for trial in range(args.trials):
         half = np.sort(rng.permutation(len(users.trails))[: len(users.trails) // 2])

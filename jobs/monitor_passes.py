@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from dynprof.drift.bucket_pass import BUCKET_TABLES, Asked
 from dynprof.drift.choice import Choice
 from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, Listed, Reader, join_lists
 from dynprof.drift.spec import MonitorSpec
-from dynprof.drift.storage import PARTS, find_parts, part_name, read_parts
+from dynprof.drift.storage import PARTS, find_parts, iter_parts, part_name, read_parts
 from dynprof.drift.tables import matrix_from
 from dynprof.drift.topic_posts import Window, best_posts
 from dynprof.embedded import CorpusVectors
@@ -62,6 +62,10 @@ class Passes:
     def find(self, table: str) -> pa.Table | None:
         """The same; None where there is no part."""
         return find_parts(self.corpus.workspace, self.spec.name, table)
+
+    def each_part(self, table: str, columns: list[str] | None) -> Iterator[pa.Table]:
+        """Some columns, or all, of one part after the other."""
+        return iter_parts(self.corpus.workspace, self.spec.name, table, columns)
 
     def run(self) -> None:
         """Buckets, then items, then shards."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def _in_both(
 
 def _sudden(passes: Passes) -> dict[str, pa.Table]:
     spec, k = passes.spec, len(passes.asked.centres)
-    topics = topic_rows(joined_topics(passes.read("topics"), k, len(passes.asked.mean)), spec)
+    topics = topic_rows(joined_topics(partial(passes.each_part, "topics"), k, len(passes.asked.mean)), spec)
     windows = sorted({(int(r["id"]), r["start"]) for r in topics.select(["id", "start"]).to_pylist()})
     posts = passes.topic_posts(windows)
     mine = passes.read("posts")

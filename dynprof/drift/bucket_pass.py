@@ -122,7 +122,7 @@ def _topics(bucket: BucketTrails, asked: Asked) -> pa.Table:
             "start_us": found.start_us[window],
             "topic": number,
             "n": found.counts[window, number],
-            "sum": lists_of(found.sums[window, number]),
+            "sum": lists_of(found.sums[window, number].astype(np.float32)),
         }
     )
 

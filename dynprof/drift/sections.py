@@ -60,15 +60,23 @@ def drift_table(users: pa.Table) -> pa.Table:
     return users.select(["user_id", "n_events", "norm", "drift", "z_own"]).append_column("z_all", pa.array(z))
 
 
-def joined_topics(table: pa.Table, n_topics: int, dim: int) -> TopicWindows:
-    """The windows of all buckets, added up."""
-    if not len(table):
-        return TopicWindows(np.empty(0, np.int64), np.empty((0, n_topics), np.int64), np.empty((0, n_topics, dim)))
-    start_us, row = np.unique(table["start_us"].to_numpy(), return_inverse=True)
-    topic, counts = table["topic"].to_numpy(), np.zeros((len(start_us), n_topics), np.int64)
+def joined_topics(parts: Callable[[list[str] | None], Iterable[pa.Table]], n_topics: int, dim: int) -> TopicWindows:
+    """The windows of all buckets, added up; one bucket's are held at a time.
+
+    Args:
+        parts: Reads some columns, or all, of each bucket's table in turn.
+        n_topics: Number of topics.
+        dim: Length of a vector.
+    """
+    starts = [np.unique(part["start_us"].to_numpy()) for part in parts(["start_us"])]
+    start_us = np.unique(np.concatenate([np.empty(0, np.int64), *starts]))
+    counts = np.zeros((len(start_us), n_topics), np.int64)
     sums = np.zeros((len(start_us), n_topics, dim))
-    np.add.at(counts, (row, topic), table["n"].to_numpy())
-    np.add.at(sums, (row, topic), matrix_from(table["sum"]))
+    for part in parts(None):
+        if len(part):
+            cell = np.searchsorted(start_us, part["start_us"].to_numpy()), part["topic"].to_numpy()
+            counts[cell] += part["n"].to_numpy()  # each cell once a bucket
+            sums[cell] += matrix_from(part["sum"])
     return TopicWindows(start_us, counts, sums)
 
 

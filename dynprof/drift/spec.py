@@ -19,7 +19,6 @@ __all__ = ["DEFAULT_ALPHAS", "MonitorSpec", "Span", "decay_name"]
 
 DEFAULT_ALPHAS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
-
 _LEAST = {"users": 1, "items": 0, "min_interactions": 2, "history": 2, "topics": 0, "replays": 5}
 
 _STRETCH_HALF_LIVES = 4
@@ -141,7 +140,7 @@ class MonitorSpec:
         return {
             **asdict(self),
             "schedules": [s.name for s in SCHEDULES],
-            "decays": [decay_name(d) for d in self.decays],
+            "decays": [{"name": decay_name(d), **asdict(d)} for d in self.decays],
             "span": None if self.span is None else {**asdict(self.span), "decay": decay_name(self.span.decay)},
             "type_weights": dict(sorted(self.type_weights.items())),
             "thresholds": dict(sorted(self.thresholds.items())),

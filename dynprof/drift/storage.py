@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from dynprof.evaluation.storage import REPORTS
 from dynprof.filesystems import open_input
 from dynprof.workspace import Workspace
 
-__all__ = ["PARTS", "find_parts", "newest_gauges", "part_name", "read_document", "read_parts", "write_document"]
+__all__ = ["PARTS", "find_parts", "iter_parts", "newest_gauges", "part_name", "read_document", "read_parts", "write_document"]
 
 PARTS = "parts"
 """Folder, within that of a report, of what is done so far; it goes when the report is whole."""
@@ -47,9 +47,17 @@ def read_parts(workspace: Workspace, report: str, table: str) -> pa.Table:
 
 def find_parts(workspace: Workspace, report: str, table: str) -> pa.Table | None:
     """The same, but None where there is no part."""
-    names = [n for n in workspace.files(REPORTS, report, PARTS) if n.rpartition("-")[0] == table]
-    found = [workspace.read_parquet(REPORTS, report, PARTS, name) for name in names]
+    found = list(iter_parts(workspace, report, table))
     return pa.concat_tables(found) if found else None
+
+
+def iter_parts(
+    workspace: Workspace, report: str, table: str, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """Some columns, or all, of one part after the other."""
+    for name in workspace.files(REPORTS, report, PARTS):
+        if name.rpartition("-")[0] == table:
+            yield workspace.read_parquet(REPORTS, report, PARTS, name, columns=columns)
 
 
 def write_document(

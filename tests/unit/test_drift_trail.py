@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynprof.decay import PROFILE_KINDS, Decay
@@ -34,6 +34,7 @@ def exact(trail: Trail, count: int, as_of_us: int, decay: Decay, prior: np.ndarr
 
 
 @pytest.mark.parametrize("kind", PROFILE_KINDS)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 600), kappa=st.sampled_from([0.0, 0.1, 2.0]))
 def test_a_profile_along_the_trail_is_the_exact_one(kind: str, seed: int, n: int, kappa: float) -> None:
     trail, prior = make_trail(seed, n), np.full(DIM, 0.2, np.float32)
@@ -45,6 +46,7 @@ def test_a_profile_along_the_trail_is_the_exact_one(kind: str, seed: int, n: int
         np.testing.assert_allclose(found.vectors[i], exact(trail, count, when, decay, prior, kappa), atol=3e-6)
 
 
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80))
 def test_what_stands_before_an_interaction_knows_nothing_of_it_and_nothing_later(seed: int, n: int) -> None:
     trail = make_trail(seed, n)
@@ -58,6 +60,7 @@ def test_what_stands_before_an_interaction_knows_nothing_of_it_and_nothing_later
             assert (as_of_us % schedule.period_us == 0).all() and (trail.at_us - as_of_us < schedule.period_us).all()
 
 
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 60))
 def test_later_interactions_change_no_earlier_embedding_but_the_distance_to_the_last(seed: int, n: int) -> None:
     trail, prior = make_trail(seed, n + 5), np.zeros(DIM, np.float32)
@@ -116,6 +119,7 @@ def test_resultant_length_is_that_of_the_mean(seed: int, n: int) -> None:
     np.testing.assert_allclose(resultant_lengths(vectors), expected, atol=1e-6)
 
 
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 200))
 def test_a_replay_moves_only_the_stretch_and_keeps_blocks_in_order(seed: int, n: int) -> None:
     at_us = make_trail(seed, n).at_us

@@ -96,8 +96,8 @@ class MonitorSpec:
     short: Duration = "7d"
     long: Duration = "365d"
     window: Duration = "1d"
-    history: int = 8
-    sudden_z: float = 6.0
+    history: int = 14
+    sudden_z: float = 5.0
     topics: int = 24
     replays: int = 20
     thresholds: Mapping[str, float] = field(default_factory=dict)

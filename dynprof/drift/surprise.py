@@ -9,13 +9,16 @@ import numpy.typing as npt
 
 from dynprof.profile import Profiles
 
-__all__ = ["MIN_SCATTER", "Windows", "cut_windows", "own_z", "robust_z", "share_z", "surprise"]
+__all__ = ["MIN_SCATTER", "Windows", "cut_windows", "own_z", "robust_z", "share_z", "surprise", "turn_z"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MIN_SCATTER = 0.25
-"""Least standard deviation of a logarithm in a z: a history that happened to repeat itself explains little."""
+MIN_SCATTER = 0.1
+"""Least standard deviation of a cube root in a z: a history that happened to repeat itself explains little."""
+
+_MIN_ODDS_SCATTER = 0.25
+"""The same of log odds."""
 
 _MAD_TO_SD = 1.4826
 
@@ -83,6 +86,14 @@ def own_z(values: FloatArray, *, least: int, floor: FloatArray | float = MIN_SCA
     return z
 
 
+def turn_z(surprises: FloatArray, *, least: int) -> FloatArray:
+    """(n,) `own_z` of the cube roots of surprises: a sum of squares to the third part is about normal.
+
+    Source: Wilson, Hilferty, The distribution of chi-square, 1931.
+    """
+    return own_z(np.cbrt(surprises), least=least)
+
+
 def robust_z(values: FloatArray) -> FloatArray:
     """(n,) values against all of them; 0 where all are alike. NaN stays NaN."""
     if not np.isfinite(values).any():
@@ -102,4 +113,4 @@ def share_z(counts: IntArray, totals: IntArray, *, least: int) -> FloatArray:
     """
     inside, outside = counts + 0.5, totals - counts + 0.5
     sampling = np.sqrt(1 / inside + 1 / outside)
-    return own_z(np.log(inside / outside), least=least, floor=np.maximum(sampling, MIN_SCATTER))
+    return own_z(np.log(inside / outside), least=least, floor=np.maximum(sampling, _MIN_ODDS_SCATTER))

@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 from sklearn.cluster import KMeans
 
 from dynprof.decay import Decay
-from dynprof.drift.surprise import own_z, share_z, surprise
+from dynprof.drift.surprise import share_z, surprise, turn_z
 from dynprof.drift.trail import unit
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.profile import age_seconds, shrink
@@ -47,7 +47,7 @@ class SuddenTopics:
         shares: (w, K) of the window's posts.
         share_z: (w, K).
         surprises: (w, K).
-        turn_z: (w, K) of their logarithm.
+        turn_z: (w, K) of their cube root.
     """
 
     shares: FloatArray
@@ -128,5 +128,5 @@ def sudden_topics(windows: TopicWindows, decay: Decay, length_us: int, *, histor
         shapes[0, :, topic] = counts / np.maximum(totals, 1)
         shapes[1, :, topic] = share_z(counts, totals, least=history)
         shapes[2, :, topic] = surprises
-        shapes[3, :, topic] = own_z(np.log(np.maximum(surprises, 1e-6)), least=history)
+        shapes[3, :, topic] = turn_z(surprises, least=history)
     return SuddenTopics(*shapes)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dynprof.drift.replays import replay_pairs
 from dynprof.drift.spec import MonitorSpec
-from dynprof.drift.surprise import Windows, cut_windows, own_z, surprise
+from dynprof.drift.surprise import Windows, cut_windows, own_z, surprise, turn_z
 from dynprof.drift.trail import Trail, distances, profiles_along, unit
 from dynprof.keys import buckets
 
@@ -36,7 +36,7 @@ class SuddenWindow:
         start_us: Its beginning.
         n_events: Interactions in it.
         surprise: See `dynprof.drift.surprise.surprise`.
-        z: Of its logarithm, against the user's earlier windows.
+        z: Of its cube root, against the user's earlier windows.
         posts: Places in the trail of the interactions that did it, the largest part first.
         parts: <e - p, m - p> of each.
     """
@@ -102,7 +102,7 @@ def sudden_windows(trail: Trail, spec: MonitorSpec) -> list[SuddenWindow]:
     sums = np.add.reduceat(trail.vectors, windows.first, axis=0, dtype=np.float64)
     means = sums / windows.counts[:, None]
     found = surprise(before, means, windows.counts)
-    z = own_z(np.log(np.maximum(found, 1e-6)), least=spec.history)
+    z = turn_z(found, least=spec.history)
     sudden = (z > spec.sudden_z) & (found > _LEAST_SURPRISE) & (windows.counts >= MIN_POSTS)
     return [
         _described(trail, windows, int(i), before.vectors[i], means[i], float(found[i]), float(z[i]))

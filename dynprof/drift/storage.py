@@ -16,7 +16,16 @@ from dynprof.evaluation.storage import REPORTS
 from dynprof.filesystems import open_input
 from dynprof.workspace import Workspace
 
-__all__ = ["PARTS", "find_parts", "iter_parts", "newest_gauges", "part_name", "read_document", "read_parts", "write_document"]
+__all__ = [
+    "PARTS",
+    "find_parts",
+    "iter_parts",
+    "newest_gauges",
+    "part_name",
+    "read_document",
+    "read_parts",
+    "write_document",
+]
 
 PARTS = "parts"
 """Folder, within that of a report, of what is done so far; it goes when the report is whole."""
@@ -51,9 +60,7 @@ def find_parts(workspace: Workspace, report: str, table: str) -> pa.Table | None
     return pa.concat_tables(found) if found else None
 
 
-def iter_parts(
-    workspace: Workspace, report: str, table: str, columns: list[str] | None = None
-) -> Iterator[pa.Table]:
+def iter_parts(workspace: Workspace, report: str, table: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Some columns, or all, of one part after the other."""
     for name in workspace.files(REPORTS, report, PARTS):
         if name.rpartition("-")[0] == table:

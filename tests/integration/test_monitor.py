@@ -1,4 +1,4 @@
-"""The monitor's whole way: two snapshots of a generated world, the report, the second run, the resumed one, bad input."""
+"""The monitor's whole way: two snapshots of a generated world, report, second run, resumed run, bad input."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from jobs.stages import parts_of
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
-FLAGS = ["--users", "40", "--items", "30", "--min-interactions", "8", "--replays", "5", "--max-tests", "60", "--topics", "6",
-         "--log-level", "ERROR"]  # fmt: skip
+SAMPLES = ["--users", "40", "--items", "30", "--max-tests", "60", "--min-interactions", "8"]
+FLAGS = [*SAMPLES, "--replays", "5", "--topics", "6", "--log-level", "ERROR"]
 DECAYS = ["--decays", "exponential", "--half-life", "20d", "--log-level", "ERROR"]
 
 
@@ -60,9 +60,15 @@ def document(workspace: Workspace, name: str) -> dict[str, Any]:
 
 def test_the_report_has_every_subject_and_the_summary_says_the_alarms(built: Workspace, first: dict[str, Any]) -> None:
     found, told = tables(built, first["report"]), document(built, first["report"])
-    assert set(found) == set(told["tables"]) >= {"curve", "entities", "maturity", "norms", "staleness", "cost", "population"}
+    assert (
+        set(found)
+        == set(told["tables"])
+        >= {"curve", "entities", "maturity", "norms", "staleness", "cost", "population"}
+    )
     assert {name: len(t) for name, t in found.items()} == told["tables"]
-    assert all(len(found[n]) for n in ("curve", "maturity", "norms", "staleness", "cost", "spearman", "popularity", "drift"))
+    assert all(
+        len(found[n]) for n in ("curve", "maturity", "norms", "staleness", "cost", "spearman", "popularity", "drift")
+    )
     kinds = set(zip(*(found["staleness"][c].to_pylist() for c in ("kind", "decay", "schedule")), strict=True))
     schedules = ("interaction", "hour", "day", "week")
     assert kinds == {(k, d, s) for k in ("user", "item") for d in ("exponential 20d", "static") for s in schedules}
@@ -74,7 +80,9 @@ def test_the_report_has_every_subject_and_the_summary_says_the_alarms(built: Wor
 
 def test_real_time_serves_nothing_stale_and_a_week_more_than_an_hour(built: Workspace, first: dict[str, Any]) -> None:
     told = document(built, first["report"])
-    stale = {r["schedule"]: r["mean"] for r in told["staleness"] if (r["kind"], r["decay"]) == ("user", "exponential 20d")}
+    stale = {
+        r["schedule"]: r["mean"] for r in told["staleness"] if (r["kind"], r["decay"]) == ("user", "exponential 20d")
+    }
     assert stale["interaction"] == 0 < stale["hour"] < stale["day"] < stale["week"]
     mature = {
         r["schedule"]: r["median"]
@@ -119,10 +127,11 @@ def test_a_second_run_does_nothing_and_a_killed_one_goes_on_to_the_same_tables(
 
 
 def test_a_threshold_of_ones_own_raises_the_alarm_and_the_exit_code(built: Workspace) -> None:
-    command = [sys.executable, "-m", "jobs.monitor", "--workspace", built.uri, *FLAGS]
-    summary = monitor.main(["--workspace", built.uri, *FLAGS, "--threshold", "turn=0", "--threshold", "auc=1"])
+    flags = ["--workspace", built.uri, *FLAGS, "--threshold", "turn=0", "--threshold", "auc=1"]
+    command = [sys.executable, "-m", "jobs.monitor", *flags]
+    summary = monitor.main(flags)
     assert "turn" in summary["alarms"] and "auc" not in summary["alarms"] and exit_code(summary) == 1
-    done = subprocess.run([*command, "--threshold", "turn=0", "--threshold", "auc=1"], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr[-2_000:]
     assert json.loads(done.stdout.splitlines()[-1])["done_before"] is True
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from benchmarks.monitor_alarms import alarms_of, stable_users
 from benchmarks.monitor_world import WorldPosts, read_posts
-
 from dynprof.decay import Decay
 from dynprof.drift.sections import topic_rows
 from dynprof.drift.spec import MonitorSpec
@@ -29,7 +29,9 @@ def posts() -> WorldPosts:
     return read_posts(WorldSpec(n_users=400, n_events=40_000, seed=2, days=180, languages=("en",)))
 
 
-def test_at_most_one_in_twenty_quiet_comparisons_alarms_and_nine_in_ten_changes_of_a_tenth_do(posts: WorldPosts) -> None:
+def test_at_most_one_in_twenty_quiet_comparisons_alarms_and_nine_in_ten_changes_of_a_tenth_do(
+    posts: WorldPosts,
+) -> None:
     users = stable_users(posts)
     quiet = [alarms_of(users, share=0.0, n_replays=12, seed=s) for s in range(20)]
     turned = [alarms_of(users, share=0.1, n_replays=12, seed=s) for s in range(10)]

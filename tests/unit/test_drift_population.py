@@ -1,4 +1,4 @@
-"""Population measures against their definitions, thresholds against their promise, lists and lifts against brute force."""
+"""Population measures against definitions, thresholds against their promise, lists and lifts against brute force."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dynprof.drift import population
 from dynprof.drift.alarms import judge, limits, parse_thresholds, replay_measures
 from dynprof.drift.engagement import lift
 from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, Reader, best_of, join_lists
-from dynprof.drift.population import MEASURES, classifier_auc, compare_populations, holm, neighbour_loss
 from dynprof.drift.popularity_bias import activity_group, gini, list_numbers, rank_correlation
+from dynprof.drift.population import MEASURES, classifier_auc, compare_populations, holm, neighbour_loss
 from dynprof.drift.trail import unit
 from dynprof.errors import ConfigError
 from dynprof.scoring import score

@@ -37,7 +37,16 @@ def report(name: str, value: float = 0.7) -> MonitorReport:
         "spearman": [],
     }
     tables = {table: rows_table(table, given) for table, given in rows.items()}
-    sudden = {"kind": "user", "id": "a|b", "reason": "turn", "start": 0, "stop": 9, "n_events": 3, "value": 7.5, "z": 9.0}
+    sudden = {
+        "kind": "user",
+        "id": "a|b",
+        "reason": "turn",
+        "start": 0,
+        "stop": 9,
+        "n_events": 3,
+        "value": 7.5,
+        "z": 9.0,
+    }
     tables |= {"sudden": stacked([sudden], SUDDEN), "sudden_posts": SUDDEN_POSTS.empty_table()}
     parameters: dict[str, Any] = {"alphas": [0.1], "span": {"against": "s0"}}
     verdicts = [Verdict("auc", value, 0.5, 0.01, 0.6, value > 0.6)]
@@ -77,7 +86,9 @@ def test_parts_come_in_their_order_and_a_table_is_not_taken_for_another(tmp_path
 
 def test_gauges_are_what_prometheus_reads() -> None:
     text = render_gauges(report_document(report("monitor-1")), 12.0).decode()
-    found = {(s.name, *sorted(s.labels.items())): s.value for f in text_string_to_metric_families(text) for s in f.samples}
+    found = {
+        (s.name, *sorted(s.labels.items())): s.value for f in text_string_to_metric_families(text) for s in f.samples
+    }
     assert found["dynprof_monitor_drift", ("measure", "auc")] == 0.7
     assert found["dynprof_monitor_alarm", ("measure", "auc")] == 1
     assert found["dynprof_monitor_alarms",] == 1 and found["dynprof_monitor_finished_timestamp_seconds",] == 12

@@ -16,10 +16,11 @@ from dynprof.errors import ConfigError
 DAY_US = 86_400 * 1_000_000
 DIM = 24
 AXES = np.eye(DIM)
+DECAY = Decay("exponential", "30d")
 
 
 def spec(**given: object) -> MonitorSpec:
-    return MonitorSpec("s", "c", "f", 400 * DAY_US, {}, 0.1, (Decay("exponential", "30d"),), **given)  # type: ignore[arg-type]
+    return MonitorSpec("s", "c", "f", 400 * DAY_US, {}, 0.1, (DECAY,), **given)  # type: ignore[arg-type]
 
 
 def posts(topics: np.ndarray, rng: np.random.Generator, noise: float = 0.9) -> np.ndarray:
@@ -117,7 +118,7 @@ def test_a_topic_whose_posts_turn_is_found_without_more_posts() -> None:
     rng, w = np.random.default_rng(0), 40
     counts = np.full((w, 1), 30)
     sums = np.stack([posts(np.full(30, 7 if i == 33 else 2), rng).sum(axis=0) for i in range(w)])[:, None, :]
-    found = sudden_topics(TopicWindows(np.arange(w) * DAY_US, counts, sums), Decay("exponential", "30d"), DAY_US, history=8)  # fmt: skip  # noqa: E501
+    found = sudden_topics(TopicWindows(np.arange(w) * DAY_US, counts, sums), DECAY, DAY_US, history=8)
     assert np.nanargmax(found.turn_z) == 33 and found.turn_z[33, 0] > 6
     assert np.nanmax(np.delete(found.turn_z[:33, 0], np.arange(8))) < 6
 

@@ -107,7 +107,7 @@ def test_a_user_who_says_one_thing_is_mature_at_once_and_one_who_changes_only_af
     read = {name: evolve(t, decay, prior=prior, prior_weight=0.0) for name, t in (("same", same), ("turned", turned))}
     assert maturity(read["same"]["interaction"].away, alphas).tolist() == [1]
     assert maturity(read["same"]["week"].away, alphas)[0] > 1
-    # Cosine with the new topic passes 0.9 when old / new weight is below 0.48: 2^-x / (1 - 2^-x) at x = 1.62 half-lives.
+    # Cosine with the new topic passes 0.9 when old / new weight falls below 0.48, 1.62 half-lives after the change.
     assert 30 + 4 <= maturity(read["turned"]["interaction"].away, alphas)[0] <= 30 + 6
     assert np.nanargmax(read["turned"]["interaction"].steps) in range(30, 35)
 

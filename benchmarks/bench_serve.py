@@ -5,7 +5,7 @@ replica. In every round the routes are loaded in turn: as fast as eight connecti
 else by a Python client, which `client` in the output says and which then is part of the limit), and at a steady rate
 that does not wait for answers, timed from when a request was due.
 
-    python -m benchmarks.bench_serve --folder /somewhere                         # 20,000 users, 100,000 items x 384
+    python -m benchmarks.bench_serve --folder /somewhere                         # 40,000 users, 100,000 items x 384
     python -m benchmarks.bench_serve --folder /elsewhere --users 1000000 --replicas 2 --start-only   # start and memory
 
 The workspace is made once, by `served_world`, `jobs.build` and `jobs.index`, and kept in the folder. Prints one line of
@@ -109,7 +109,7 @@ def _say(text: str) -> None:
 def _flags() -> argparse.Namespace:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--folder", required=True, help="where the workspace is made and kept")
-    made.add_argument("--users", type=int, default=20_000)
+    made.add_argument("--users", type=int, default=40_000, help="three events each; an item needs one")
     made.add_argument("--items", type=int, default=100_000)
     made.add_argument("--dim", type=int, default=384)
     made.add_argument("--replicas", type=int, default=1)

@@ -168,6 +168,8 @@ def soak(folder: Path, *, kills: int, update_every: int, seed: int) -> dict[str,
             else:
                 time.sleep(chance.uniform(0, 0.5))
                 victims.kill_server()
+            if number % 10 == 0:
+                print(f"kills={number} acknowledged={len(client.acknowledged)}", file=sys.stderr, flush=True)
         client.stop()
     finally:
         victims.stop()

@@ -161,7 +161,7 @@ def add_flags(made: argparse.ArgumentParser) -> None:
         "--max-events",
         type=lambda text: int(text) if text.lstrip("-").isdigit() else text,
         default=AUTO,
-        help="largest sample of test events; 0: all; auto: 2000, fewer (at least 500) beyond five million texts",
+        help="largest sample of test events; 0: all; auto: 2000, fewer (at least 500) beyond 2.5 million texts",
     )
     made.add_argument("--include-seen", action="store_true", help="texts that the user had before stay candidates")
     made.add_argument("--metrics", default=",".join(DEFAULT_METRICS), help="hit_rate@K, ndcg@K, mrr")

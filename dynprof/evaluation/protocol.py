@@ -31,8 +31,8 @@ AUTO = "auto"
 """The sample that `sample_size` chooses."""
 
 _MOST_TESTS, _FEWEST_TESTS = 2_000, 500
-_SCORES_A_METHOD = 10_000_000_000
-"""Test events times texts: at 384 dimensions and seven profiles about six minutes of two cores."""
+_SCORES_A_METHOD = 5_000_000_000
+"""Test events times texts: at 384 dimensions and seven profiles about three minutes of two cores."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def eligible_events(log: EventLog, window: Window, *, include_seen: bool = False
 def sample_size(max_events: int | str, n_items: int) -> int:
     """Largest number of test events; 0 for all.
 
-    `AUTO` asks for 2,000 up to five million texts and for fewer beyond, so that the work stops growing, but never for
+    `AUTO` asks for 2,000 up to 2.5 million texts and for fewer beyond, so that the work stops growing, but never for
     fewer than 500. Encoder and decays do not enter: they are compared on the same events.
 
     Raises:

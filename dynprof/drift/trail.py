@@ -89,4 +89,4 @@ def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
     """Rows at length 1; zeros stay zeros."""
     wide = np.asarray(vectors, np.float64)
     norms = np.linalg.norm(wide, axis=-1, keepdims=True)
-    return np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
+    return np.asarray(np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0), np.float64)

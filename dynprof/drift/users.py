@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from dynprof.drift.replays import replay_pairs
 from dynprof.drift.spec import MonitorSpec
@@ -65,7 +66,7 @@ def user_row(user_id: str, trail: Trail, spec: MonitorSpec, prior: Matrix, block
             stretch=span.stretch,
             block_us=block_us,
             n_replays=spec.replays,
-            seed=(spec.seed, int(buckets([user_id], _SEEDS)[0])),
+            seed=(spec.seed, int(buckets(pa.array([user_id]), _SEEDS)[0])),
         )
     return {
         "user_id": user_id,

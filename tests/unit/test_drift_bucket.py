@@ -14,7 +14,7 @@ from dynprof.drift.bucket_pass import BUCKET_TABLES, Asked, bucket_tables
 from dynprof.drift.choice import choose
 from dynprof.drift.cost import pose_stale
 from dynprof.drift.engagement import engaged_pairs
-from dynprof.drift.spec import MonitorSpec
+from dynprof.drift.spec import MonitorSpec, Span
 from dynprof.drift.topic_posts import best_posts, topic_posts
 from dynprof.embedded import CorpusVectors, open_vectors
 from dynprof.errors import WorkspaceError
@@ -30,7 +30,8 @@ MEAN = np.full(8, 0.1, np.float32)
 
 def spec(as_of_us: int = 5 * DAY_US, **given: object) -> MonitorSpec:
     decays = (Decay("exponential", "1d"), Decay("gaussian", "2d"))
-    more = {"min_interactions": 5, "topics": 3, **given}
+    span = Span("earlier", max(as_of_us - DAY_US, 0), as_of_us, decays[0])
+    more = {"min_interactions": 5, "topics": 3, "replays": 5, "span": span, **given}
     return MonitorSpec("s", "c0", "f0", as_of_us, {}, 0.2, decays, **more)  # type: ignore[arg-type]
 
 
@@ -74,6 +75,7 @@ def test_events_at_or_after_the_time_change_no_table(corpus: CorpusVectors, tmp_
     assert list(found[0]) == list(BUCKET_TABLES)
     for name in BUCKET_TABLES:
         assert str(found[0][name].to_pydict()) == str(found[1][name].to_pydict()), name  # NaN equals NaN here
+    assert found[0]["users"]["replays"].null_count < len(found[0]["users"])
     assert all(len(found[0][name]) for name in ("interactions", "entities", "users", "topics", "crowd", "tests"))
 
 

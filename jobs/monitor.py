@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dynprof.drift.bucket_pass import Asked
@@ -58,7 +59,9 @@ def monitor(workspace: Workspace, spec: MonitorSpec, notes: Sequence[str] = ()) 
     vectors = open_vectors(workspace, spec.fingerprint, view)
     choice = choose(workspace, view, spec)
     LOG.info("events=%d users=%d items=%d", len(choice.log), len(choice.users), len(choice.items))
-    asked = _asked(spec, choice, vectors, np.asarray(manifest["population_mean"], np.float32))
+    earlier = manifest if spec.span is None else read_spec(workspace, spec.span.against)[1]
+    means = [np.asarray(m["population_mean"], np.float32) for m in (manifest, earlier)]
+    asked = _asked(spec, choice, vectors, *means)
     passes = Passes(vectors, view.n_buckets, asked, choice)
     with ray_session():
         passes.run()
@@ -72,7 +75,13 @@ def monitor(workspace: Workspace, spec: MonitorSpec, notes: Sequence[str] = ()) 
     return {**document, "done_before": False}
 
 
-def _asked(spec: MonitorSpec, choice: Choice, vectors: CorpusVectors, mean: np.ndarray[Any, Any]) -> Asked:
+def _asked(
+    spec: MonitorSpec,
+    choice: Choice,
+    vectors: CorpusVectors,
+    mean: npt.NDArray[np.float32],
+    earlier_mean: npt.NDArray[np.float32],
+) -> Asked:
     """What every bucket is asked; topics are found on the way."""
     hashes, user_ids = choice.names.text_hashes, choice.names.user_ids
     sampled = vectors.load(hashes.take(pa.array(choice.topic_items)))
@@ -82,6 +91,7 @@ def _asked(spec: MonitorSpec, choice: Choice, vectors: CorpusVectors, mean: np.n
         items=hashes.take(pa.array(choice.items)),
         centres=find_topics(sampled, spec.topics, spec.seed),
         mean=mean,
+        earlier_mean=earlier_mean,
         tests=choice.tests,
         bucket_of_test=choice.buckets,
         bucket_starts=choice.bucket_starts,

@@ -35,6 +35,7 @@ class BucketTrails:
         event_types: (len(log),) of each event.
         vectors: Of all items.
         priors: (n_users, dim) bio or population mean.
+        has_bio: (n_users,) which of the two.
     """
 
     log: EventLog
@@ -44,6 +45,7 @@ class BucketTrails:
     event_types: pa.StringArray
     vectors: ItemVectors
     priors: npt.NDArray[np.float32]
+    has_bio: npt.NDArray[np.bool_]
 
     def positions(self, user: int) -> slice:
         """Where the events of a user lie."""
@@ -87,7 +89,7 @@ def open_bucket(
     priors[known] = found.take(slice(log.n_items, None))
     vectors = ItemVectors(found.chunk, found.rows[: log.n_items])
     ids, types = (one_chunk(table[name]).take(kept) for name in ("event_id", "event_type"))
-    return BucketTrails(log, names.user_ids, hashes, ids, types, vectors, priors)
+    return BucketTrails(log, names.user_ids, hashes, ids, types, vectors, priors, np.asarray(bios.is_valid()))
 
 
 def _bios(corpus: CorpusVectors, bucket: int, user_ids: pa.StringArray) -> pa.FixedSizeBinaryArray:

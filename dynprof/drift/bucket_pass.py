@@ -46,6 +46,7 @@ class Asked:
         items: Text hashes of the sampled items.
         centres: (K, dim) of the topics.
         mean: (dim,) prior of users without a bio.
+        earlier_mean: (dim,) the same of the earlier snapshot.
         tests: Of all buckets, numbered in the log of all.
         bucket_of_test: (len(tests),).
         bucket_starts: Position in that log of the first event of each bucket.
@@ -56,6 +57,7 @@ class Asked:
     items: pa.FixedSizeBinaryArray
     centres: Matrix
     mean: Matrix
+    earlier_mean: Matrix
     tests: TestEvents
     bucket_of_test: npt.NDArray[np.int64]
     bucket_starts: npt.NDArray[np.int64]
@@ -82,7 +84,8 @@ def _users(bucket: BucketTrails, asked: Asked) -> tuple[pa.Table, ...]:
     sampled = np.flatnonzero(np.asarray(pc.is_in(bucket.user_ids, value_set=asked.users)))
     for user in sampled[np.isin(sampled, bucket.log.users)].tolist():
         name, trail, prior = bucket.user_ids[user].as_py(), bucket.trail(user), bucket.priors[user]
-        rows.append(user_row(name, trail, spec, prior, BLOCK_US))
+        earlier = prior if bucket.has_bio[user] else asked.earlier_mean
+        rows.append(user_row(name, trail, spec, np.stack([earlier, prior]), BLOCK_US))
         for decay in range(len(spec.decays)):
             replayed.add(name, trail, decay, prior=prior, prior_weight=spec.prior_weight)
         found = _sudden(bucket, trail, user, spec)

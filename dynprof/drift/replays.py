@@ -52,7 +52,7 @@ def replay_pairs(
         trail: Interactions before the later time.
         as_of_us: The earlier and the later time.
         decay: f.
-        prior: (dim,) norm <= 1.
+        prior: (2, dim) norm <= 1: each snapshot has a population's mean of its own.
         prior_weight: kappa.
         stretch: See `reordered`.
         block_us: See `reordered`.
@@ -71,5 +71,6 @@ def replay_pairs(
         placed[replay][:, reordered(trail.at_us, stretch, block_us, rng)] = decayed
     sums = placed.reshape(2 * n_replays, -1) @ trail.vectors
     mass, square = (np.tile(a.sum(axis=1), n_replays) for a in (np.abs(decayed), np.square(decayed)))
-    made = shrink(sums, mass, square, np.zeros(len(mass)), prior=prior, prior_weight=prior_weight)
+    priors = np.tile(prior, (n_replays, 1))
+    made = shrink(sums, mass, square, np.zeros(len(mass)), prior=priors, prior_weight=prior_weight)
     return np.asarray(made.vectors.reshape(n_replays, 2, -1), np.float32)

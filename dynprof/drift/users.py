@@ -50,10 +50,18 @@ class SuddenWindow:
     parts: FloatArray
 
 
-def user_row(user_id: str, trail: Trail, spec: MonitorSpec, prior: Matrix, block_us: int) -> dict[str, object]:
-    """The row of `USERS`; `trail` has at least one interaction."""
+def user_row(user_id: str, trail: Trail, spec: MonitorSpec, priors: Matrix, block_us: int) -> dict[str, object]:
+    """The row of `USERS`.
+
+    Args:
+        user_id: Whose.
+        trail: At least one interaction.
+        spec: The question.
+        priors: (2, dim) in the earlier snapshot and in this one.
+        block_us: See `reordered`.
+    """
     n, now = np.array([len(trail)]), np.array([spec.as_of_us])
-    last = profiles_along(trail, n, now, spec.decays[0], prior=prior, prior_weight=spec.prior_weight).vectors[0]
+    last = profiles_along(trail, n, now, spec.decays[0], prior=priors[1], prior_weight=spec.prior_weight).vectors[0]
     drift, z_own = _drift(trail, spec)
     span, replays = spec.span, None
     if span is not None and spec.replays and trail.at_us[0] < span.as_of_us:
@@ -61,7 +69,7 @@ def user_row(user_id: str, trail: Trail, spec: MonitorSpec, prior: Matrix, block
             trail,
             (span.as_of_us, spec.as_of_us),
             span.decay,
-            prior=prior,
+            prior=priors,
             prior_weight=spec.prior_weight,
             stretch=span.stretch,
             block_us=block_us,

@@ -46,7 +46,7 @@ def asked(corpus: CorpusVectors, question: MonitorSpec) -> Asked:
     hashes, ids = choice.names.text_hashes, choice.names.user_ids
     centres = np.eye(8, dtype=np.float32)[:3]
     users, items = ids.take(pa.array(choice.users)), hashes.take(pa.array(choice.items))
-    return Asked(question, users, items, centres, MEAN, choice.tests, choice.buckets, choice.bucket_starts)
+    return Asked(question, users, items, centres, MEAN, -MEAN, choice.tests, choice.buckets, choice.bucket_starts)
 
 
 def test_served_in_real_time_the_cost_is_what_the_evaluation_measures(corpus: CorpusVectors) -> None:

@@ -135,9 +135,10 @@ def test_a_replay_moves_only_the_stretch_and_keeps_blocks_in_order(seed: int, n:
 
 
 def test_a_replay_is_the_exact_profile_of_the_reordered_log() -> None:
-    trail, prior, decay = make_trail(5, 90), np.full(DIM, 0.1, np.float32), Decay("gaussian", "9d")
+    trail, decay = make_trail(5, 90), Decay("gaussian", "9d")
+    priors = np.stack([np.full(DIM, 0.1, np.float32), np.full(DIM, -0.2, np.float32)])
     times, stretch = (25 * DAY_US, 41 * DAY_US), (0, 41 * DAY_US)
-    given_ = {"prior": prior, "prior_weight": 0.3, "stretch": stretch, "block_us": DAY_US, "n_replays": 3}
+    given_ = {"prior": priors, "prior_weight": 0.3, "stretch": stretch, "block_us": DAY_US, "n_replays": 3}
     pairs = replay_pairs(trail, times, decay, seed=(7,), **given_)
     rng = np.random.default_rng((7,))
     for replay in pairs:
@@ -145,7 +146,7 @@ def test_a_replay_is_the_exact_profile_of_the_reordered_log() -> None:
         moved = Trail(trail.at_us, trail.weights, trail.vectors[order])
         for side, when in enumerate(times):
             count = int(moved.before(np.array([when]))[0])
-            np.testing.assert_allclose(replay[side], exact(moved, count, when, decay, prior, 0.3), atol=2e-6)
+            np.testing.assert_allclose(replay[side], exact(moved, count, when, decay, priors[side], 0.3), atol=2e-6)
 
 
 def test_a_zero_vector_is_at_distance_one() -> None:

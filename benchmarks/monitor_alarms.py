@@ -94,8 +94,8 @@ def alarms_of(users: Stable, *, share: float, n_replays: int, seed: int) -> list
         trail = Trail(*(a[: counts[1]] for a in (trail.at_us, trail.weights, trail.vectors)))
         prior = np.zeros(trail.vectors.shape[1], np.float32)
         pairs.append(profiles_along(trail, counts, np.array(times), DECAY, prior=prior, prior_weight=0.1).vectors)
-        given: dict[str, Any] = {"prior": np.stack([prior, prior]), "prior_weight": 0.1, "stretch": stretch, "block_us": BLOCK_US}
-        replays.append(replay_pairs(trail, times, DECAY, n_replays=n_replays, seed=(seed, i), **given))
+        given: dict[str, Any] = {"prior": np.stack([prior, prior]), "prior_weight": 0.1, "stretch": stretch}
+        replays.append(replay_pairs(trail, times, DECAY, block_us=BLOCK_US, n_replays=n_replays, seed=(seed, i), **given))
     measured, turns = replay_measures(np.stack(replays, axis=1), seed=seed)
     both = np.stack(pairs)
     moved = compare_populations(both[:, 0], both[:, 1], own_reference=turns, seed=seed)

@@ -29,7 +29,8 @@ def curve_rows(interactions: pa.Table, decays: Sequence[str], kind: str) -> Iter
     """
     for number, decay in enumerate(decays):
         mine = _of(interactions, number, 0)
-        edges = _edges(int(pc.max(mine["n"]).as_py() or 0))
+        largest = int(pc.max(mine["n"]).as_py() or 0)
+        edges = _edges(largest)
         place = np.searchsorted(edges, mine["n"].to_numpy(), side="right") - 1
         columns = {name: mine[name].to_numpy() for name in ("step", "norm", "resultant", "away")}
         order = np.argsort(place, kind="stable")
@@ -38,8 +39,8 @@ def curve_rows(interactions: pa.Table, decays: Sequence[str], kind: str) -> Iter
             rows = order[bounds[i] : bounds[i + 1]]
             if not len(rows):
                 continue
-            high = int(edges[i + 1]) - 1 if i + 1 < len(edges) else low
-            row: Row = {"kind": kind, "decay": decay, "n_from": low, "n_to": max(high, low), "n_rows": len(rows)}
+            high = int(edges[i + 1]) - 1 if i + 1 < len(edges) else largest
+            row: Row = {"kind": kind, "decay": decay, "n_from": low, "n_to": high, "n_rows": len(rows)}
             for name, values in columns.items():
                 row |= {f"{name}_{q}": v for q, v in zip(("p25", "p50", "p75"), _quartiles(values[rows]), strict=True)}
             yield row

@@ -95,7 +95,8 @@ def alarms_of(users: Stable, *, share: float, n_replays: int, seed: int) -> list
         prior = np.zeros(trail.vectors.shape[1], np.float32)
         pairs.append(profiles_along(trail, counts, np.array(times), DECAY, prior=prior, prior_weight=0.1).vectors)
         given: dict[str, Any] = {"prior": np.stack([prior, prior]), "prior_weight": 0.1, "stretch": stretch}
-        replays.append(replay_pairs(trail, times, DECAY, block_us=BLOCK_US, n_replays=n_replays, seed=(seed, i), **given))
+        more: dict[str, Any] = {"block_us": BLOCK_US, "n_replays": n_replays, "seed": (seed, i)}
+        replays.append(replay_pairs(trail, times, DECAY, **given, **more))
     measured, turns = replay_measures(np.stack(replays, axis=1), seed=seed)
     both = np.stack(pairs)
     moved = compare_populations(both[:, 0], both[:, 1], own_reference=turns, seed=seed)

@@ -40,10 +40,22 @@ def parser(verb: str, description: str) -> argparse.ArgumentParser:
     return made
 
 
-def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequence[str] | None = None) -> NoReturn:
-    """Run a verb: its summary is the last line on stdout, a deliberate error is one line on stderr and exit code 2."""
+def run(
+    main: Callable[[Sequence[str] | None], Mapping[str, Any]],
+    argv: Sequence[str] | None = None,
+    *,
+    exit_code: Callable[[Mapping[str, Any]], int] = lambda _: 0,
+) -> NoReturn:
+    """Run a verb: its summary is the last line on stdout, a deliberate error is one line on stderr and exit code 2.
+
+    Args:
+        main: The verb.
+        argv: Flags; None for the process's.
+        exit_code: Of a run that came to its end, from its summary.
+    """
     try:
-        print_summary(main(argv))
+        summary = main(argv)
+        print_summary(summary)
     except KeyboardInterrupt:
         print("dynprof: interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_INTERRUPTED)
@@ -56,7 +68,7 @@ def run(main: Callable[[Sequence[str] | None], Mapping[str, Any]], argv: Sequenc
         said = f"{said}. {advice}" if advice else said
         print(f"dynprof: {type(expected).__name__}: {said}", file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_USAGE)
-    sys.exit(0)
+    sys.exit(exit_code(summary))
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:

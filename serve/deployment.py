@@ -19,6 +19,7 @@ from serve.engine import Engine
 from serve.follower import Follower, Load, wished
 from serve.live_service import live_service
 from serve.metrics import Metrics
+from serve.monitor_gauges import MonitorGauges
 
 __all__ = ["ProfileServer"]
 
@@ -43,7 +44,8 @@ class ProfileServer:
     def __init__(self, workspace: str, snapshot: str, neighbor_cache_bytes: int, *, settings: ReplicaSettings) -> None:
         self._settings, self._access = settings, read_access(settings.tokens_file)
         check_binding(self._access, listening_host())
-        self._metrics, where = Metrics(_replica_name()), Workspace(workspace)
+        where = Workspace(workspace)
+        self._metrics = Metrics(_replica_name(), MonitorGauges(where).text)
         log = None if settings.live is None else open_log(settings.live)
         load = partial(Engine.open, where, neighbor_cache_bytes=neighbor_cache_bytes, log=log)
         engine = _open(where, load, snapshot, settings.deployed_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 
 from serve.about import datetime_of
 from serve.access import needs
@@ -45,6 +46,6 @@ async def ready(engine: LoadedEngine) -> ReadyAnswer:
     },
 )
 async def metrics(request: Request) -> Response:
-    """Numbers of this replica, for Prometheus."""
+    """Numbers of this replica, and of the newest monitor report, for Prometheus."""
     told: Metrics = request.app.state.metrics
-    return Response(told.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await run_in_threadpool(told.text), media_type=CONTENT_TYPE_LATEST)

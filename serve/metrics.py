@@ -25,10 +25,11 @@ class Metrics:
 
     Args:
         replica: Its name, a label of every number: behind a proxy each scrape meets another replica.
+        monitor: Gives what the newest monitor report says, in the same format; the same from every replica.
     """
 
-    def __init__(self, replica: str = "") -> None:
-        self._registry, self._replica = CollectorRegistry(), replica
+    def __init__(self, replica: str = "", monitor: Callable[[], bytes] = bytes) -> None:
+        self._registry, self._replica, self._monitor = CollectorRegistry(), replica, monitor
         self._seconds = Histogram(
             "dynprof_request_seconds",
             "Requests answered, by route and status",
@@ -87,5 +88,5 @@ class Metrics:
         self._reloads.labels(self._replica, result).inc()
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """All of it, in Prometheus' text format. Reads a report now and then: not on an event loop."""
+        return bytes(generate_latest(self._registry)) + self._monitor()

@@ -82,15 +82,14 @@ def judge_candidates(
             counter.add(tile)
         for top in lists:
             top.add(tile, candidates)
-    n = len(queries)
-    shape = n, queries.n_columns  # named: there may be no test
+    shape = len(queries), queries.n_columns
     above, tied = (np.stack([getattr(c.counts, s) for c in counters], axis=2).reshape(shape) for s in ("above", "tied"))
     counts = Ranks(above, tied)
     if not lists:
         return Judged.counted(counts)
     kept = [top.finish(candidates) for top in lists]
-    scores = np.stack([found for found, _ in kept], axis=1).reshape(n, -1, list_size)
-    items = np.stack([found for _, found in kept], axis=1).reshape(n, -1, list_size)
+    scores = np.stack([found for found, _ in kept], axis=1).reshape(*shape, list_size)
+    items = np.stack([found for _, found in kept], axis=1).reshape(*shape, list_size)
     return Judged(counts, scores, items)
 
 

@@ -96,7 +96,7 @@ def settle_ranks(
     """
     n_seen = _n_seen(log, tests)
     quiet = np.stack([silent if clock is None else np.zeros_like(silent) for clock in clocks], axis=2)
-    quiet = quiet.reshape(len(tests), -1)
+    quiet = quiet.reshape(found.counts.above.shape)
     n_others = np.broadcast_to((tests.catalogue - n_seen - 1)[:, None], quiet.shape)
     ranks = Ranks(found.counts.above, np.where(quiet, n_others, found.counts.tied - 1))
     lists = found.items.copy()

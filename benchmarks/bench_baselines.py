@@ -19,6 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def outside(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
         if not (folder / name).exists():
             continue
         made: Baseline = OutsideModel(name, folder)
-        placed, score_s = seconds_of(lambda made=made: place(made.watch(plan.log), plan.log, plan.tests))
+        placed, score_s = seconds_of(partial(place, made.watch(plan.log), plan.log, plan.tests))
         yield {"method": name, **values(placed.ranks), "score_s": score_s}
 
 

@@ -1,6 +1,6 @@
 """How many candidates stand above a target under many profiles and similarities, counted no further than matters.
 
-NDCG@k of a target is 0 from k better candidates on, so counting stops there. What is counted is exact and does not depend
+NDCG@k of a target is 0 from k better candidates on, so counting stops there. Counts are exact and do not depend
 on blocks, shards or threads: scores that float32 cannot tell apart are computed again in float64, where a product of an
 fp16 vector and a profile of multiples of 2^-24 does not round.
 

@@ -1,9 +1,8 @@
 """How many candidates stand above a target under many profiles and similarities, counted no further than matters.
 
-NDCG@k of a target is 0 from k better candidates on, so counting stops there: most points of a grid are done after a few
-hundred candidates. What is counted is exact and does not depend on blocks, shards or threads: scores that float32
-cannot tell apart are computed again in float64, where a product of an fp16 vector and a profile of multiples of 2^-24
-does not round.
+NDCG@k of a target is 0 from k better candidates on, so counting stops there. Counts are exact and do not depend
+on blocks, shards or threads: scores that float32 cannot tell apart are computed again in float64, where a product of an
+fp16 vector and a profile of multiples of 2^-24 does not round.
 
 cosine_time of an item beats the target's where (1 + c) 2^((t - t_target)/h) > 1 + c_target: the time of the test is in
 both scores and falls out, so nothing underflows however old the two are. `cosine` is the same with h infinite.

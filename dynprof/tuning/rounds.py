@@ -1,6 +1,6 @@
 """From a grid to ranks: the shards come in rounds, and what is decided is dropped after each.
 
-After a few thousand candidates most points of the grid have ten above the target and are never looked at again.
+A point of the grid with ten candidates above its target is decided, and never looked at again.
 """
 
 from __future__ import annotations

@@ -199,6 +199,8 @@ def _section(name: str, results: Results, page: Path) -> Iterator[str]:
     yield f"{counts}, {len(windows_of(results)) or 1} test windows. {first}, {shown}:"
     yield ""
     yield from aligned([["method", first, "less static", "Holm p"], *([*_line(r)] for r in rows[:_MOST_ROWS])])
+    if name.startswith("category"):
+        return  # one window, no slices: the table says it
     for section in (decays_section, methods_section, windows_section, slices_section):
         for chart in section(results).charts:
             yield from _plot(f"{name}-{chart.name}", chart, page)
@@ -214,8 +216,11 @@ def _line(row: Row) -> Iterator[str]:
 def _plot(stem: str, chart: Drawn, page: Path) -> Iterator[str]:
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
-    (folder / f"{stem}.png").write_bytes(draw(chart))
-    (folder / f"{stem}.csv").write_text(render_csv(chart_table(chart)), encoding="utf-8")
+    image, numbers = folder / f"{stem}.png", folder / f"{stem}.csv"
+    content = render_csv(chart_table(chart))
+    if not (image.exists() and numbers.exists() and numbers.read_text(encoding="utf-8") == content):
+        image.write_bytes(draw(chart))
+        numbers.write_text(content, encoding="utf-8")  # after the image: where it stands, both do
     yield ""
     yield f"![{chart.title}: {chart.summary}]({folder.name}/{stem}.png)"
     yield ""

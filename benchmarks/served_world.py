@@ -11,13 +11,13 @@ import pyarrow as pa
 from benchmarks.topical_vectors import topical_vectors
 from dynprof.corpus import CORPUS, settle_users
 from dynprof.embeddings import EMBEDDINGS, write_shard
+from dynprof.encoders import load_encoder
 from dynprof.keys import bucket_name, buckets, text_hashes, text_shards
 from dynprof.schema import BIOS, EVENTS, ITEMS
 from dynprof.workspace import Workspace
 
-__all__ = ["FINGERPRINT", "make_served_world", "user_name"]
+__all__ = ["make_served_world", "user_name"]
 
-FINGERPRINT = "benchmark"
 N_BUCKETS, N_SHARDS = 16, 16
 START_US, YEAR_US = 1_700_000_000_000_000, 365 * 86_400 * 1_000_000
 
@@ -52,12 +52,15 @@ def make_served_world(workspace: Workspace, n_users: int, n_items: int, dim: int
         workspace.write_parquet(settle_users(table.filter(pa.array(bucket == b))), CORPUS, "events", bucket_name(b))
         workspace.write_parquet(BIOS.empty_table(), CORPUS, "users", bucket_name(b))
     _write_items(workspace, items, hashes, created_us)
-    _write_vectors(workspace, hashes, topical_vectors(n_items, dim), np.unique(about * N_BUCKETS + bucket))
+    encoder = f"hashing:{dim}"  # of live events; the vectors here are not its own, which no route can tell
+    fingerprint = load_encoder(encoder).fingerprint
+    needed = np.unique(about * N_BUCKETS + bucket)
+    _write_vectors(workspace, fingerprint, hashes, topical_vectors(n_items, dim), needed)
     corpus = {"corpus_id": "benchmark", "n_buckets": N_BUCKETS, "last_event_us": int(at_us.max())}
-    workspace.write_manifest(corpus, CORPUS)
-    embeddings = {"corpus_id": "benchmark", "dim": dim, "fingerprint": FINGERPRINT, "encoder": "none"}
+    workspace.write_manifest({**corpus, "n_events_with_text": n_events}, CORPUS)
+    embeddings = {"corpus_id": "benchmark", "dim": dim, "fingerprint": fingerprint, "encoder": encoder}
     more = {"n_shards": N_SHARDS, "mean_vector": [0.0] * dim, "created_at": "2026"}
-    workspace.write_manifest({**embeddings, **more}, EMBEDDINGS, FINGERPRINT)
+    workspace.write_manifest({**embeddings, **more}, EMBEDDINGS, fingerprint)
 
 
 def _times(at_us: npt.NDArray[np.int64]) -> pa.Array:
@@ -80,7 +83,11 @@ def _write_items(workspace: Workspace, texts: pa.Array, hashes: pa.Array, create
 
 
 def _write_vectors(
-    workspace: Workspace, hashes: pa.Array, vectors: npt.NDArray[np.float16], pairs: npt.NDArray[np.int64]
+    workspace: Workspace,
+    fingerprint: str,
+    hashes: pa.Array,
+    vectors: npt.NDArray[np.float16],
+    pairs: npt.NDArray[np.int64],
 ) -> None:
     """Shards; `pairs` are item x N_BUCKETS + user bucket that needs it."""
     items, needed_by = np.divmod(pairs, N_BUCKETS)
@@ -89,7 +96,7 @@ def _write_vectors(
         mine = np.flatnonzero(shards[items] == s)
         write_shard(
             workspace,
-            FINGERPRINT,
+            fingerprint,
             s,
             n_buckets=N_BUCKETS,
             needed_by=needed_by[mine],

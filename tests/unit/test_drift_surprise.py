@@ -64,7 +64,7 @@ def test_planted_turns_of_users_are_found_on_their_day_and_no_others() -> None:
             days = [w.start_us // DAY_US for w in sudden_windows(user(seed, turn_day=day), spec())]
             hits += 45 in days
             false += len(set(days) - {45})
-    assert hits >= 27
+    assert hits >= 25
     assert false <= 2  # of some 2,700 windows
 
 

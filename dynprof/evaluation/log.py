@@ -52,17 +52,6 @@ class EventLog:
         """Number of distinct texts."""
         return len(self.first_us)
 
-    def before(self, stop_us: int) -> EventLog:
-        """What was known strictly before a time: later events are not in it, and items that appeared later neither.
-
-        Users and items keep their numbers, positions change.
-        """
-        kept = self.event_us < stop_us
-        first_us = self.first_us[: np.searchsorted(self.first_us, stop_us)]
-        return EventLog(
-            self.users[kept], self.event_us[kept], self.items[kept], self.weights[kept], self.novel[kept], first_us
-        )
-
 
 @dataclass(frozen=True)
 class EventNames:

@@ -41,6 +41,9 @@ def weighted_sums(
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     lengths, owners = np.diff(starts, append=len(users)), users[starts]
     factors = weights.astype(np.float32, copy=False)
+    if len(starts) == 1 and len(users) <= _EVENTS_AT_ONCE:  # one user, as when a profile is asked for
+        out[owners[0]] = (factors[None].swapaxes(1, 2) @ vectors[rows][None].astype(np.float32, copy=False))[0]
+        return out
     for length in np.unique(lengths[lengths <= _EVENTS_AT_ONCE]):
         runs = np.flatnonzero(lengths == length)
         per_call = _EVENTS_AT_ONCE // length

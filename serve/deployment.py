@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import partial
 
 from fastapi import FastAPI
@@ -24,6 +25,10 @@ __all__ = ["ProfileServer"]
 
 LOG = logging.getLogger("dynprof.serve")
 
+_SWITCH_S = 0.0005
+"""How long a thread that multiplies or reads may keep the loop that answers profiles waiting; Python's default is ten
+times that, and each hop between the two pays it."""
+
 
 @serve.deployment
 @serve.ingress()
@@ -43,6 +48,7 @@ class ProfileServer:
     def __init__(self, workspace: str, snapshot: str, neighbor_cache_bytes: int, *, settings: ReplicaSettings) -> None:
         self._settings, self._access = settings, read_access(settings.tokens_file)
         check_binding(self._access, listening_host())
+        sys.setswitchinterval(_SWITCH_S)
         self._metrics, where = Metrics(_replica_name()), Workspace(workspace)
         log = None if settings.live is None else open_log(settings.live)
         load = partial(Engine.open, where, neighbor_cache_bytes=neighbor_cache_bytes, log=log)

@@ -60,7 +60,7 @@ def test_every_answer_is_exactly_what_its_model_says(app: FastAPI, what: str, us
         model.model_validate_json(response.content)
 
 
-def test_similar_items_are_exactly_what_their_model_says(app: FastAPI, engine: Engine) -> None:
+def test_similar_items_are_exactly_what_their_model_says(app: FastAPI) -> None:
     client = TestClient(app)
     item_id = client.get("/v1/users/a/recommendations").json()["items"][0]["item_id"]
     SimilarAnswer.model_validate_json(client.get(f"/v1/items/{quote(item_id, safe='')}/similar").content)

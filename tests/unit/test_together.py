@@ -17,12 +17,12 @@ from serve.together import Collector, Steps, finish
 LIMIT_S = 60.0
 
 
-class Odd(Exception):
+class OddError(Exception):
     """Of an odd question."""
 
 
 def halves(questions: list[int]) -> list[int | Exception]:
-    return [Odd(str(q)) if q % 2 else q // 2 for q in questions]
+    return [OddError(str(q)) if q % 2 else q // 2 for q in questions]
 
 
 @given(questions=st.lists(st.integers(0, 1000), max_size=40), most=st.integers(1, 9))
@@ -57,13 +57,13 @@ def test_what_waits_while_others_are_answered_is_answered_at_once_and_no_more_th
 def test_where_the_answering_fails_as_a_whole_everybody_hears_of_it_and_the_next_are_answered() -> None:
     def answer(questions: list[int]) -> list[int | Exception]:
         if 7 in questions:
-            raise Odd("seven")
+            raise OddError("seven")
         return list(questions)
 
     collector: Collector[int, int] = Collector(answer, most=1)
     futures: list[Future[int]] = [collector.ask(q) for q in (1, 7, 2)]
     assert futures[0].result(LIMIT_S) == 1
-    with pytest.raises(Odd, match="seven"):
+    with pytest.raises(OddError, match="seven"):
         futures[1].result(LIMIT_S)
     assert futures[2].result(LIMIT_S) == 2
 
@@ -84,7 +84,7 @@ def making(number: int, n_searches: int) -> Steps[int]:
     for i in range(n_searches):
         total += cast(int, (yield cast(ItemQuery, number + i)))
     if number % 2:
-        raise Odd(str(number))
+        raise OddError(str(number))
     return total
 
 
@@ -95,6 +95,6 @@ def test_answers_in_the_making_share_their_searches_and_are_what_each_would_be_a
     items = Counted()
     answers = finish(cast(ItemSource, items), [making(*a) for a in asked])
     for (number, n), answer in zip(asked, answers, strict=True):
-        assert isinstance(answer, Odd) if number % 2 else answer == sum(range(number, number + n))
+        assert isinstance(answer, OddError) if number % 2 else answer == sum(range(number, number + n))
     longest = max((n for _, n in asked), default=0)
     assert items.searches == [sum(n > i for _, n in asked) for i in range(longest)]

@@ -47,8 +47,17 @@ def profile_of(engine: Engine, user_id: str, found: KnownUser, query: ProfileQue
     return subject.known(engine.users, user_id, found, engine.decay_of(query), engine.time_of(query))
 
 
-def profile_answer(engine: Engine, who: Subject, query: ProfileQuery) -> dict[str, Any]:
-    """What is said about it: the fields of `ProfileAnswer`, unchecked, since they are made here."""
+def profile_answer(engine: Engine, who: Subject, query: ProfileQuery) -> ProfileAnswer:
+    """What is said about it."""
+    return ProfileAnswer(**_fields(engine, who, query))
+
+
+def profile_json(engine: Engine, who: Subject, query: ProfileQuery) -> bytes:
+    """The same as it stands on the wire, without the model in between: it is made here, so nothing is checked."""
+    return to_json(_fields(engine, who, query), inf_nan_mode="null")
+
+
+def _fields(engine: Engine, who: Subject, query: ProfileQuery) -> dict[str, Any]:
     read = who.read
     return dict(
         about_user(engine, who),
@@ -63,11 +72,6 @@ def profile_answer(engine: Engine, who: Subject, query: ProfileQuery) -> dict[st
         dim=len(read.vector),
         vector=base64.b64encode(read.vector.astype("<f4").tobytes()).decode() if query.vector else None,
     )
-
-
-def profile_json(engine: Engine, who: Subject, query: ProfileQuery) -> bytes:
-    """The same as it stands on the wire."""
-    return to_json(profile_answer(engine, who, query), inf_nan_mode="null")
 
 
 def vectors_in_arrow(engine: Engine, subjects: list[Subject]) -> bytes:
@@ -107,7 +111,7 @@ def posted_profiles_answer(
     results = []
     user_ids: Sequence[str | None] = body.user_ids or [None]
     for user_id, who in zip(user_ids, found, strict=True):
-        answer = ProfileAnswer(**profile_answer(engine, who, body)) if isinstance(who, Subject) else None
+        answer = profile_answer(engine, who, body) if isinstance(who, Subject) else None
         error = detail_of(who) if isinstance(who, Exception) else None
         results.append(ProfileResult(user_id=user_id, answer=answer, error=error))
     return PostedProfilesAnswer(**about_snapshot(engine), results=results)

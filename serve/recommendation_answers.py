@@ -40,7 +40,6 @@ __all__ = [
     "AskedItems",
     "posted_recommendations",
     "recommendations_answer",
-    "recommendations_for",
     "recommendations_json",
     "scored_items",
     "similar_answer",
@@ -61,14 +60,14 @@ class AskedItems:
     query: RecommendationsQuery
 
 
-def recommendations_for(engine: Engine, user_id: str, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
+def _for_user(engine: Engine, user_id: str, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
     """For a user, known or not.
 
     Raises:
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
     who = subject.anybody(engine.users, user_id, engine.decay_of(query), engine.time_of(query))
-    return (yield from recommendations_answer(engine, who, query.completed(engine.defaults)))
+    return (yield from _steps(engine, who, query.completed(engine.defaults)))
 
 
 def recommendations_json(asked: Sequence[AskedItems]) -> list[bytes | Exception]:
@@ -76,13 +75,21 @@ def recommendations_json(asked: Sequence[AskedItems]) -> list[bytes | Exception]
     answers: dict[int, RecommendationsAnswer | Exception] = {}
     for engine in {id(a.engine): a.engine for a in asked}.values():  # more than one while a snapshot is swapped
         mine = [i for i, a in enumerate(asked) if a.engine is engine]
-        making = [recommendations_for(engine, asked[i].user_id, asked[i].query) for i in mine]
+        making = [_for_user(engine, asked[i].user_id, asked[i].query) for i in mine]
         answers.update(zip(mine, finish(engine.items, making), strict=True))
     found = (answers[i] for i in range(len(asked)))
     return [a if isinstance(a, Exception) else a.model_dump_json().encode() for a in found]
 
 
-def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
+def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQuery) -> RecommendationsAnswer:
+    """For somebody whose profile was read, with similarity and item half-life filled in: `query.completed`."""
+    (answer,) = finish(engine.items, [_steps(engine, who, query)])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _steps(engine: Engine, who: Subject, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
     """Exact: every item that appeared before the time is a candidate, unless a filter or the user's past says no."""
     cold = _cold_start(engine, who)
     asked = _item_query(who, query, cold)
@@ -116,7 +123,7 @@ def posted_recommendations(engine: Engine, body: PostedRecommendations) -> Poste
 def _posted(
     engine: Engine, body: PostedRecommendations, user_id: str | None, decay: Decay
 ) -> Steps[RecommendationsAnswer]:
-    return (yield from recommendations_answer(engine, _subject(engine, body, user_id, decay), body))
+    return (yield from _steps(engine, _subject(engine, body, user_id, decay), body))
 
 
 def _result(user_id: str | None, answer: RecommendationsAnswer | Exception) -> RecommendationsResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Generic, TypeVar
@@ -25,7 +25,7 @@ Steps = Generator[ItemQuery, FoundItems, Answer]
 def finish(items: ItemSource, making: Sequence[Steps[Answer]]) -> list[Answer | Exception]:
     """All answers, in order; in the place of one that failed its error. Their searches are done together."""
     done: dict[int, Answer | Exception] = {}
-    waiting = _advance(dict.fromkeys(range(len(making))), making, done)
+    waiting = _advance(dict.fromkeys(range(len(making)), None), making, done)
     while waiting:
         found = items.search_all(list(waiting.values()))
         waiting = _advance(dict(zip(waiting, found, strict=True)), making, done)
@@ -33,13 +33,13 @@ def finish(items: ItemSource, making: Sequence[Steps[Answer]]) -> list[Answer | 
 
 
 def _advance(
-    found: dict[int, FoundItems] | dict[int, None], making: Sequence[Steps[Answer]], done: dict[int, Answer | Exception]
+    found: Mapping[int, FoundItems | None], making: Sequence[Steps[Answer]], done: dict[int, Answer | Exception]
 ) -> dict[int, ItemQuery]:
-    """What those that go on want searched next, by their number."""
+    """What those that go on want searched next, by their number; None was found for one that has not begun."""
     asked = {}
     for i, result in found.items():
         try:
-            asked[i] = making[i].send(result)  # type: ignore[arg-type] - the first time there is nothing to send
+            asked[i] = next(making[i]) if result is None else making[i].send(result)
         except StopIteration as end:
             done[i] = end.value
         except Exception as error:  # of this one alone

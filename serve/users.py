@@ -93,7 +93,8 @@ async def recommendations(
             raise answer
         return json_answer(answer)
     collector: Collector[AskedItems, bytes] = request.app.state.recommendations
-    return json_answer(await wrap_future(collector.ask(asked)))
+    found: bytes = await wrap_future(collector.ask(asked))
+    return json_answer(found)
 
 
 @router.get("/timeline", response_model=TimelineAnswer)

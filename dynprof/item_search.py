@@ -13,6 +13,7 @@ from dynprof.index.question import Question
 from dynprof.items import ItemCatalogue
 from dynprof.keys import buckets, hash_words
 from dynprof.popularity import Popularity
+from dynprof.scoring import Ranking
 from dynprof.segments import find_rows
 from dynprof.sources import FoundItems, ItemQuery, KnownTexts
 from dynprof.store import SnapshotStore
@@ -48,29 +49,42 @@ class CatalogueItems:
 
     def search(self, query: ItemQuery) -> FoundItems:
         """The best items for a query, of equal ones the newer first."""
+        return self.search_all([query])[0]
+
+    def search_all(self, queries: Sequence[ItemQuery]) -> list[FoundItems]:
+        """The same for several, which share one pass over the items."""
+        catalogue = self.catalogue  # of this search from beginning to end
+        questions = [self._question(catalogue, query) for query in queries]
+        best = catalogue.index.search(questions)
+        return [self._found(catalogue, query, ranking) for query, ranking in zip(queries, best, strict=True)]
+
+    def _question(self, catalogue: ItemCatalogue, query: ItemQuery) -> Question:
         popularity = None if query.popularity == 0 else self._popularity.at(query.as_of_us)
         share, metric, profile = 1.0, query.metric, query.vector
         if profile is None:  # as near to everything as to nothing: half the weight of the age
             share, metric, profile = 2.0, "cosine_time", np.zeros(self._store.spec.dim)
-        asked = Question(
+        wanted = query.filter
+        return Question(
             np.asarray(profile),
             query.k,
             query.as_of_us,
             metric,
             query.item_decay,
-            self.catalogue.rows_of(query.excluded),
-            self._allowed(query),
+            catalogue.rows_of(query.excluded),
+            catalogue.allowed(language=wanted.language, author_id=wanted.author, since_us=wanted.since_us),
             share * (1.0 if popularity is None else 1 - query.popularity),
             None if popularity is None else query.popularity * popularity,
         )
-        best = self.catalogue.index.search([asked])[0]
-        table = self.catalogue.take(best.rows)
+
+    def _found(self, catalogue: ItemCatalogue, query: ItemQuery, best: Ranking) -> FoundItems:
+        popularity = None if query.popularity == 0 else self._popularity.at(query.as_of_us)
+        table = catalogue.take(best.rows)
         return FoundItems(
             table,
-            self.catalogue.unit_vectors(best.rows),
+            catalogue.unit_vectors(best.rows),
             np.asarray(table["created_at"].cast(pa.int64())),
             best.scores,
-            None if popularity is None else _padded(popularity, len(self.catalogue))[best.rows],
+            None if popularity is None else _padded(popularity, len(catalogue))[best.rows],
         )
 
     def find_items(self, item_ids: Sequence[str]) -> KnownTexts:
@@ -105,10 +119,6 @@ class CatalogueItems:
         created_us = np.asarray(table["created_at"].cast(pa.int64()))
         vectors = self.catalogue.unit_vectors(rows[there])
         return FoundItems(table, vectors, created_us, np.zeros(len(table)), None), there
-
-    def _allowed(self, query: ItemQuery) -> npt.NDArray[np.bool_] | None:
-        wanted = query.filter
-        return self.catalogue.allowed(language=wanted.language, author_id=wanted.author, since_us=wanted.since_us)
 
 
 def _padded(popularity: npt.NDArray[np.float32], n: int) -> FloatArray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dynprof.vectors import one_chunk
 
-__all__ = ["bucket_name", "buckets", "find_words", "hash_words", "text_hashes", "text_shards"]
+__all__ = ["bucket_name", "bucket_of", "buckets", "find_words", "hash_words", "text_hashes", "text_shards"]
 
 UINT64 = np.dtype("<u8")
 
@@ -30,6 +30,15 @@ def buckets(ids: pa.Array | pa.ChunkedArray, n_buckets: int) -> npt.NDArray[np.i
     per_id = (np.frombuffer(digests, UINT64) % np.uint64(n_buckets)).astype(np.int32)
     indices: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
     return per_id[indices]
+
+
+def bucket_of(user_id: str, n_buckets: int) -> int:
+    """`buckets` of one id, without a detour through arrays.
+
+    Raises:
+        UnicodeEncodeError: Half a surrogate pair is no text and thus no id.
+    """
+    return int.from_bytes(blake2b(user_id.encode(), digest_size=8).digest(), "little") % n_buckets
 
 
 def bucket_name(bucket: int, suffix: str = "parquet") -> str:

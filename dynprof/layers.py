@@ -90,6 +90,14 @@ class LayeredRows:
             return stored
         return merge_rows(stored["user_id"], parts, self._bank, self._dim)
 
+    def user(self, row: int) -> tuple[ProfileStates, npt.NDArray[np.float16] | None]:
+        """One user's states and (dim,) vector of the bio; None without one."""
+        if row < len(self._base) and not self._layers:
+            return self._base.user(row, self._bank, self._dim)
+        merged = self.slice(row)
+        bio = matrix_of(merged["prior"])[0] if merged["prior"][0].is_valid else None
+        return states_from_table(merged, self._bank, self._dim), bio
+
     def read(self) -> Iterator[ReadBatch]:
         """All users in the order of their rows."""
         nobody = np.empty(0, np.int64)

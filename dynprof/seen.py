@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dynprof.keys import buckets, hash_words
+from dynprof.keys import bucket_of, hash_words
 from dynprof.segments import read_events
 from dynprof.workspace import Workspace
 
@@ -61,7 +61,7 @@ class SeenTexts:
         return events.words[events.at_us < as_of_us]
 
     def _read(self, user_id: str) -> _Events:
-        bucket = int(buckets(pa.array([user_id], pa.string()), self._n_buckets)[0])
+        bucket = bucket_of(user_id, self._n_buckets)
         columns = ["timestamp", "text_hash"]
         table = read_events(self._workspace, bucket, columns, segments=self._segments, user_id=user_id)
         table = table.filter(pc.is_valid(table["text_hash"]))

@@ -148,6 +148,9 @@ class ItemSource(Protocol):
     def search(self, query: ItemQuery) -> FoundItems:
         """The best items for a query."""
 
+    def search_all(self, queries: Sequence[ItemQuery]) -> list[FoundItems]:
+        """The same for several, in order: an answer does not depend on what else is asked, but costs less."""
+
     def find_items(self, item_ids: Sequence[str]) -> KnownTexts:
         """Items by their ids."""
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dynprof.decay import Decay
 from dynprof.errors import UnknownUserError, WorkspaceError
-from dynprof.keys import bucket_name, buckets
+from dynprof.keys import bucket_name, bucket_of
 from dynprof.layers import CHANGES, LayeredRows
 from dynprof.lineage import corpus_of
 from dynprof.profile import Profiles
@@ -101,7 +101,7 @@ class SnapshotStore:
     def bucket(self, user_id: str) -> int | None:
         """The bucket that a user is or would be in; None for what is no Unicode text and thus no id."""
         try:
-            return int(buckets(pa.array([user_id], pa.string()), self.n_buckets)[0])
+            return bucket_of(user_id, self.n_buckets)
         except UnicodeEncodeError:
             return None
 
@@ -129,10 +129,12 @@ class SnapshotStore:
         Raises:
             UnknownUserError: The snapshot has no such user.
         """
-        row = self._row(self.number(user_id))
-        prior_kind: Prior = "bio" if row["prior"][0].is_valid else "population"
-        prior = priors_from_table(row, self.population)[0]
-        return KnownUser(self._states(row), prior, prior_kind, self.spec.prior_weight)
+        number = self.number(user_id)
+        bucket = bisect_left(self._starts, number + 1) - 1
+        states, bio = self._rows[bucket].user(number - self._starts[bucket])
+        prior_kind: Prior = "population" if bio is None else "bio"
+        prior = self.population if bio is None else bio.astype(np.float32)
+        return KnownUser(states, prior, prior_kind, self.spec.prior_weight)
 
     def profiles(self, decay: Decay, as_of_us: int) -> Iterator[Profiles]:
         """Read everybody's profile, a record batch at a time, users by number. Arguments as in `profile`."""

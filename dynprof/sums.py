@@ -38,9 +38,12 @@ def weighted_sums(
     """
     n_weights, dim = weights.shape[1], vectors.shape[1]
     out = np.zeros((n_users, n_weights, dim), np.float32)
+    factors = weights.astype(np.float32, copy=False)
+    if 0 < len(users) <= _EVENTS_AT_ONCE and users[0] == users[-1]:  # one user, as when a profile is asked for
+        out[users[0]] = (factors[None].swapaxes(1, 2) @ vectors[rows][None].astype(np.float32, copy=False))[0]
+        return out
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     lengths, owners = np.diff(starts, append=len(users)), users[starts]
-    factors = weights.astype(np.float32, copy=False)
     for length in np.unique(lengths[lengths <= _EVENTS_AT_ONCE]):
         runs = np.flatnonzero(lengths == length)
         per_call = _EVENTS_AT_ONCE // length

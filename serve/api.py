@@ -28,6 +28,8 @@ from serve.gate import Gate, Limits
 from serve.live import LiveService
 from serve.live_errors import add_live_error_handlers
 from serve.metrics import Metrics
+from serve.recommendation_answers import recommendations_json
+from serve.together import Collector
 
 __all__ = ["follower_of", "make_api"]
 
@@ -59,6 +61,7 @@ def make_api(
     app.state.metrics = metrics
     app.state.follower = engine if isinstance(engine, Follower) else follower_of(engine, metrics)
     app.state.live = live
+    app.state.recommendations = Collector(recommendations_json)
     add_error_handlers(app)
     add_live_error_handlers(app)
     app.add_middleware(Gate, access=access, limits=limits or Limits(), metrics=metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import partial
 
 from fastapi import FastAPI
@@ -25,6 +26,10 @@ __all__ = ["ProfileServer"]
 
 LOG = logging.getLogger("dynprof.serve")
 
+_SWITCH_S = 0.0005
+"""How long a thread that multiplies or reads may keep the loop that answers profiles waiting; Python's default is ten
+times that, and each hop between the two pays it."""
+
 
 @serve.deployment
 @serve.ingress()
@@ -44,6 +49,7 @@ class ProfileServer:
     def __init__(self, workspace: str, snapshot: str, neighbor_cache_bytes: int, *, settings: ReplicaSettings) -> None:
         self._settings, self._access = settings, read_access(settings.tokens_file)
         check_binding(self._access, listening_host())
+        sys.setswitchinterval(_SWITCH_S)
         where = Workspace(workspace)
         self._metrics = Metrics(_replica_name(), MonitorGauges(where).text)
         log = None if settings.live is None else open_log(settings.live)

@@ -10,7 +10,20 @@ from serve.engine import Engine
 from serve.errors import NotReadyError
 from serve.follower import Follower
 
-__all__ = ["LoadedEngine", "TheFollower"]
+__all__ = ["LoadedEngine", "TheFollower", "engine_of"]
+
+
+def engine_of(request: Request) -> Engine:
+    """What answers this request.
+
+    Raises:
+        NotReadyError: Nothing is loaded.
+    """
+    follower: Follower = request.app.state.follower
+    engine = follower.engine
+    if engine is None:
+        raise NotReadyError("No snapshot is loaded yet. Ask again in a moment.")
+    return engine
 
 
 async def _follower(request: Request) -> Follower:
@@ -19,10 +32,7 @@ async def _follower(request: Request) -> Follower:
 
 
 async def _loaded(request: Request) -> Engine:
-    engine = (await _follower(request)).engine
-    if engine is None:
-        raise NotReadyError("No snapshot is loaded yet. Ask again in a moment.")
-    return engine
+    return engine_of(request)
 
 
 LoadedEngine = Annotated[Engine, Depends(_loaded)]

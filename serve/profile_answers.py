@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
+from pydantic_core import to_json
 
 from dynprof.age_bands import age_bands
+from dynprof.user_profile import KnownUser
 from serve import subject
 from serve.about import about_snapshot, about_user, datetime_of
 from serve.bodies import PostedProfile
@@ -16,7 +18,6 @@ from serve.engine import Engine
 from serve.errors import detail_of
 from serve.parameters import NeighborsQuery, ProfileQuery
 from serve.schemas import (
-    AgeBandAnswer,
     NeighborAnswer,
     NeighborsAnswer,
     PostedProfilesAnswer,
@@ -31,26 +32,35 @@ __all__ = [
     "posted_profiles",
     "posted_profiles_answer",
     "profile_answer",
+    "profile_json",
     "profile_of",
     "vectors_in_arrow",
 ]
 
 
-def profile_of(engine: Engine, user_id: str, query: ProfileQuery) -> Subject:
-    """The profile that is asked for.
+def profile_of(engine: Engine, user_id: str, found: KnownUser, query: ProfileQuery) -> Subject:
+    """The profile that is asked for, of a user who was found.
 
     Raises:
-        UnknownUserError: There is no such user.
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
-    return subject.user(engine.users, user_id, engine.decay_of(query), engine.time_of(query))
+    return subject.known(engine.users, user_id, found, engine.decay_of(query), engine.time_of(query))
 
 
 def profile_answer(engine: Engine, who: Subject, query: ProfileQuery) -> ProfileAnswer:
     """What is said about it."""
+    return ProfileAnswer(**_fields(engine, who, query))
+
+
+def profile_json(engine: Engine, who: Subject, query: ProfileQuery) -> bytes:
+    """The same as it stands on the wire, without the model in between: it is made here, so nothing is checked."""
+    return to_json(_fields(engine, who, query), inf_nan_mode="null")
+
+
+def _fields(engine: Engine, who: Subject, query: ProfileQuery) -> dict[str, Any]:
     read = who.read
-    return ProfileAnswer(
-        **about_user(engine, who),
+    return dict(
+        about_user(engine, who),
         prior=read.prior,
         mass=read.mass,
         n_effective=read.n_effective,
@@ -124,6 +134,8 @@ def neighbors_answer(engine: Engine, user_id: str, query: NeighborsQuery) -> Nei
     )
 
 
-def _bands(who: Subject) -> list[AgeBandAnswer]:
+def _bands(who: Subject) -> list[dict[str, Any]]:
+    """The fields of `AgeBandAnswer`, a band each."""
     times = who.times()
-    return [AgeBandAnswer(**asdict(b)) for b in age_bands(times.at_us, times.weights, who.decay, who.as_of_us)]
+    bands = age_bands(times.at_us, times.weights, who.decay, who.as_of_us)
+    return [{"up_to": b.up_to, "n_events": b.n_events, "mass": b.mass, "share": b.share} for b in bands]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -34,9 +35,17 @@ from serve.item_schemas import (
 from serve.parameters import RecommendationsQuery, SimilarQuery
 from serve.ranked_answers import ranked_items, ranked_reasons, usable_ranker
 from serve.subject import Subject
+from serve.together import Steps, finish
 from serve.visitor import visitor
 
-__all__ = ["posted_recommendations", "recommendations_answer", "recommendations_for", "scored_items", "similar_answer"]
+__all__ = [
+    "AskedItems",
+    "posted_recommendations",
+    "recommendations_answer",
+    "recommendations_json",
+    "scored_items",
+    "similar_answer",
+]
 
 POPULARITY_SHARE = 0.5
 """Of the score of an item for somebody of whom nothing is known but what is popular."""
@@ -44,26 +53,52 @@ POPULARITY_SHARE = 0.5
 ColdStart = Literal["bio", "popular", "newest"]
 
 
-def recommendations_for(engine: Engine, user_id: str, query: RecommendationsQuery) -> RecommendationsAnswer:
+@dataclass(frozen=True)
+class AskedItems:
+    """Recommendations that are asked for: by whom, how, and which engine answers."""
+
+    engine: Engine
+    user_id: str
+    query: RecommendationsQuery
+
+
+def _for_user(engine: Engine, user_id: str, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
     """For a user, known or not.
 
     Raises:
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
     who = subject.anybody(engine.users, user_id, engine.decay_of(query), engine.time_of(query))
-    return recommendations_answer(engine, who, query.completed(engine.defaults))
+    return (yield from _steps(engine, who, query.completed(engine.defaults)))
+
+
+def recommendations_json(asked: Sequence[AskedItems]) -> list[bytes | Exception]:
+    """Several answers as they stand on the wire, searched together; in the place of one that failed its error."""
+    answers: dict[int, RecommendationsAnswer | Exception] = {}
+    for engine in {id(a.engine): a.engine for a in asked}.values():  # more than one while a snapshot is swapped
+        mine = [i for i, a in enumerate(asked) if a.engine is engine]
+        making = [_for_user(engine, asked[i].user_id, asked[i].query) for i in mine]
+        answers.update(zip(mine, finish(engine.items, making), strict=True))
+    found = (answers[i] for i in range(len(asked)))
+    return [a if isinstance(a, Exception) else a.model_dump_json().encode() for a in found]
 
 
 def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQuery) -> RecommendationsAnswer:
+    """For somebody whose profile was read, with similarity and item half-life filled in: `query.completed`."""
+    (answer,) = finish(engine.items, [_steps(engine, who, query)])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _steps(engine: Engine, who: Subject, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
     """Exact: every item that appeared before the time is a candidate, unless a filter or the user's past says no."""
     cold = _cold_start(engine, who)
     ranker, fallback = usable_ranker(engine, who) if query.metric == "ranker" else (None, None)
     metric: AskedMetric = DEFAULT_METRIC if fallback else query.metric
     asked = _item_query(who, query, cold)
-    if ranker is not None:
-        found = ranked_items(engine, ranker, who, query)
-    else:
-        found = engine.items.search(asked)
+    found = (yield asked) if ranker is None else ranked_items(engine, ranker, who, query)
+    if ranker is None and query.diversity > 0:
         found = found.take(diversify(found.scores, found.vectors, query.k, query.diversity))
     reasons: Sequence[ExplanationAnswer | None] = [None] * len(found.scores)
     if query.explain:
@@ -88,15 +123,23 @@ def posted_recommendations(engine: Engine, body: PostedRecommendations) -> Poste
     """For a posted history, or for many users; in the place of one who cannot be answered an error."""
     decay, body = engine.decay_of(body), body.completed(engine.defaults)
     user_ids: Sequence[str | None] = body.user_ids or [None]
-    results = []
-    for user_id in user_ids:
-        try:
-            who = _subject(engine, body, user_id, decay)
-            answer = recommendations_answer(engine, who, body)
-            results.append(RecommendationsResult(user_id=user_id, answer=answer, error=None))
-        except (AsOfError, UnknownUserError) as error:
-            results.append(RecommendationsResult(user_id=user_id, answer=None, error=detail_of(error)))
+    answers = finish(engine.items, [_posted(engine, body, user_id, decay) for user_id in user_ids])
+    results = [_result(user_id, answer) for user_id, answer in zip(user_ids, answers, strict=True)]
     return PostedRecommendationsAnswer(**about_snapshot(engine), results=results)
+
+
+def _posted(
+    engine: Engine, body: PostedRecommendations, user_id: str | None, decay: Decay
+) -> Steps[RecommendationsAnswer]:
+    return (yield from _steps(engine, _subject(engine, body, user_id, decay), body))
+
+
+def _result(user_id: str | None, answer: RecommendationsAnswer | Exception) -> RecommendationsResult:
+    if isinstance(answer, RecommendationsAnswer):
+        return RecommendationsResult(user_id=user_id, answer=answer, error=None)
+    if not isinstance(answer, (AsOfError, UnknownUserError)):
+        raise answer
+    return RecommendationsResult(user_id=user_id, answer=None, error=detail_of(answer))
 
 
 def similar_answer(engine: Engine, item_id: str, query: SimilarQuery) -> SimilarAnswer:

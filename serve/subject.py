@@ -15,7 +15,7 @@ from dynprof.history import History, WeightedTimes
 from dynprof.sources import UserSource
 from dynprof.user_profile import KnownUser, Prior, UserProfile
 
-__all__ = ["Subject", "anybody", "posted", "several", "user", "user_without"]
+__all__ = ["Subject", "anybody", "known", "posted", "several", "user", "user_without"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -58,7 +58,15 @@ def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subjec
         UnknownUserError: There is no such user.
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
-    found = users.user(user_id)
+    return known(users, user_id, users.user(user_id), decay, as_of_us)
+
+
+def known(users: UserSource, user_id: str, found: KnownUser, decay: Decay, as_of_us: int) -> Subject:
+    """The same of a user who was found.
+
+    Raises:
+        AsOfError: As in `user`.
+    """
     return _subject(users, user_id, found, found.profile(decay, as_of_us), decay, as_of_us)
 
 

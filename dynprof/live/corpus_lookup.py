@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.corpus import TEXT_SOURCES
-from dynprof.keys import buckets
+from dynprof.keys import bucket_of, buckets
 from dynprof.lineage import CorpusView
 from dynprof.live.id_index import IdIndex, hashes_of_ids, hashes_of_keys
 from dynprof.schema import ITEMS
@@ -190,7 +190,7 @@ class CorpusLookup:
         return find_rows(self.workspace, table, bucket, values, columns, segments=self.view.segments)
 
     def _bucket(self, user_id: str) -> int:
-        return int(buckets(pa.array([user_id], pa.string()), self.view.n_buckets)[0])
+        return bucket_of(user_id, self.view.n_buckets)
 
     def _by_bucket(self, ids: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         """Ids by the bucket that they are in."""

@@ -68,6 +68,10 @@ class LiveItems:
         """The best items for a query."""
         return self._items.search(query)
 
+    def search_all(self, queries: Sequence[ItemQuery]) -> list[FoundItems]:
+        """The best items for each of some queries."""
+        return self._items.search_all(queries)
+
     def find_items(self, item_ids: Sequence[str]) -> KnownTexts:
         """Items by their ids."""
         return self._items.find_items(item_ids)

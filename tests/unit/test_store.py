@@ -17,6 +17,7 @@ from dynprof.decay import DECAY_KINDS, Decay, DecayKind
 from dynprof.errors import AsOfError, SnapshotNotFoundError, UnknownUserError, WorkspaceError
 from dynprof.keys import bucket_name
 from dynprof.snapshot import SNAPSHOTS
+from dynprof.state_io import priors_from_table, states_from_table
 from dynprof.store import SnapshotStore, StateRows
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -176,3 +177,17 @@ def test_a_snapshot_with_a_missing_file_or_of_another_corpus_is_refused(tmp_path
     copy.workspace.remove(SNAPSHOTS, copy.snapshot, "states", bucket_name(1, "arrow"))
     with pytest.raises(WorkspaceError, match=r"expected states of \d+ users, found \d+"):
         SnapshotStore(copy.workspace)
+
+
+def test_a_user_read_alone_is_what_the_table_of_states_says(world: World, store: SnapshotStore) -> None:
+    for user_id in world.user_ids:
+        row = store._row(store.number(user_id))
+        table, alone = states_from_table(row, store.spec.bank, store.spec.dim), store.user(user_id)
+        for name in ("n_events", "first_us", "last_us", "heavy", "sums", "masses", "square_masses"):
+            expected, found = getattr(table, name), getattr(alone.states, name)
+            np.testing.assert_array_equal(found, expected)
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype), name
+        for name in ("users", "at_us", "weights", "vectors"):
+            np.testing.assert_array_equal(getattr(alone.states.events, name), getattr(table.events, name))
+        np.testing.assert_array_equal(alone.prior, priors_from_table(row, store.population)[0])
+        assert alone.prior_kind == ("bio" if row["prior"][0].is_valid else "population")

@@ -86,3 +86,17 @@ def test_the_input_is_left_as_it_was():
     weighted_sums(*given_, 3)[:] = 7
     for a, b in zip(given_, before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@given(seed=st.integers(0, 10_000), counts=st.lists(st.integers(0, 30), min_size=1, max_size=6), half=st.booleans())
+def test_a_user_alone_has_to_the_last_bit_the_sum_that_the_user_has_among_others(seed, counts, half):
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(len(counts)), counts)
+    vectors, rows = unit(rng, 20, 48), rng.integers(0, 20, len(users))
+    vectors = vectors.astype(np.float16) if half else vectors
+    weights = rng.normal(size=(len(users), 2))
+    together = weighted_sums(users, rows, weights, vectors, len(counts))
+    for user in range(len(counts)):
+        mine = users == user
+        alone = weighted_sums(np.zeros(mine.sum(), np.int64), rows[mine], weights[mine], vectors, 1)
+        np.testing.assert_array_equal(alone[0], together[user])

@@ -28,13 +28,19 @@ def user_name(number: int) -> str:
 
 
 def make_served_world(workspace: Workspace, n_users: int, n_items: int, dim: int, *, events_a_user: int = 3) -> None:
-    """A corpus with embeddings as the jobs leave them: items appear evenly over a year, users like some of them."""
+    """A corpus with embeddings as the jobs leave them: items appear evenly over a year, users like some of them.
+
+    Raises:
+        ValueError: Fewer events than items.
+    """
+    if n_users * events_a_user < n_items:
+        raise ValueError(f"expected an event for each of {n_items} items, found {n_users} users of {events_a_user}.")
     rng = np.random.default_rng(0)
     items = pa.array(np.char.mod("item number %d", np.arange(n_items)))
     hashes, created_us = text_hashes(items), START_US + np.arange(n_items) * (YEAR_US // n_items)
     n_events = n_users * events_a_user
     users, about = np.repeat(np.arange(n_users), events_a_user), rng.integers(0, n_items, n_events)
-    about[:n_items] = np.arange(n_items)[:n_events]  # every item by somebody, or it has no vector
+    about[:n_items] = np.arange(n_items)  # every item by somebody, or it has no vector
     at_us = created_us[about] + rng.integers(0, 7 * 86_400 * 1_000_000, n_events)
     user_ids = pa.array(np.char.mod("u%07d", users))
     bucket = buckets(user_ids, N_BUCKETS)

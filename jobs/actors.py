@@ -35,6 +35,7 @@ def actor_plan(device: str, actors: int, n_shards: int) -> tuple[int, dict[str, 
     # than a core left on every node, both would wait for ever.
     if smallest > 1:
         return n_actors, {"num_cpus": threads / 2}, threads
+    # Zero fits a head without work too, which must stay free of it.
     without_work = [node["NodeID"] for node in alive if not node["Resources"].get("CPU")]
     elsewhere = {"label_selector": {"ray.io/node-id": f"!in({','.join(without_work)})"}} if without_work else {}
     return n_actors, {"num_cpus": 0, **elsewhere}, threads

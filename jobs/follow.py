@@ -23,6 +23,7 @@ from dynprof.streams.cursor import Cursor
 from dynprof.streams.feed import Feed
 from dynprof.workspace import Workspace
 from jobs import command
+from jobs.live_flag import NO_LOG
 
 __all__ = ["main"]
 
@@ -43,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     command.start_logging(flags.log_level)
     watch, workspace = command.Stopwatch(), Workspace(flags.workspace)
     address = flags.live or own_log(workspace)
-    if address is None:
+    if address is None or address == NO_LOG:
         raise ConfigError(
-            f"--live: expected valkey://... beside a workspace in object storage, {workspace.uri}; name it."
+            f"--live: expected the address of a log to write to, found {address or 'a workspace in object storage'}. "
+            "Give a folder or valkey://HOST; a workspace on a disk has its own."
         )
     log = open_log(address)
     try:

@@ -12,9 +12,10 @@ from dynprof.live.open_log import open_log, own_log
 from dynprof.live.tombstones import Tombstones
 from dynprof.workspace import Workspace
 
-__all__ = ["add_live_flag", "live_log", "present_log", "tombstones_at"]
+__all__ = ["NO_LOG", "add_live_flag", "live_log", "present_log", "tombstones_at"]
 
-_NO_LOG = "none"
+NO_LOG = "none"
+"""As an address: no log."""
 
 
 def add_live_flag(made: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def live_log(workspace: Workspace, uri: str | None) -> Iterator[EventLog | None]
         ConfigError, LiveLogError: The address means nothing, or the log cannot be opened.
     """
     address = uri or present_log(workspace)
-    if address is None or address == _NO_LOG:
+    if address is None or address == NO_LOG:
         yield None
         return
     log = open_log(address)

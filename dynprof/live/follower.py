@@ -71,9 +71,10 @@ class Follower:
         while not self._is_over:
             try:
                 self.overlay.catch_up()
-                if self._told != self.overlay.number:  # whoever read it: somebody else may have caught up meanwhile
+                number = self.overlay.number  # read first: more may come while others are told
+                if number != self._told:  # whoever read it: a request may have caught up meanwhile
                     self._after()
-                    self._told = self.overlay.number
+                    self._told = number
                 self._error = None
             except Exception as error:  # whatever the store raises
                 if repr(error) != self._error:

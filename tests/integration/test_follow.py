@@ -99,8 +99,10 @@ def test_a_topic_becomes_events_of_the_log_each_once_however_often_it_is_followe
         (["--source", "kafka"], "--source kafka: expected --brokers HOST:PORT and --topics NAME"),
         (["--source", "kafka", "--brokers", "a:1", "--topics", "t", "--option", "x"], "--option: expected name=value"),
         (["--source", "jetstream", "--from", "noon"], "--from: expected"),
+        (["--source", "jetstream", "--live", "none"], "--live: expected the address of a log to write to, found none"),
+        (["--source", "jetstream", "--workspace", "s3://bucket/ws?region=eu-west-1"], "found a workspace in object storage"),
     ],
 )
 def test_a_flag_that_means_nothing_is_named(tmp_path: Path, flags: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        follow.main([*flags, "--workspace", str(tmp_path)])
+        follow.main(["--workspace", str(tmp_path), *flags])

@@ -300,6 +300,25 @@ def test_a_follower_reads_what_it_is_woken_for_and_survives_a_log_that_fails(
     assert sum("unread" in record.message for record in caplog.records) == 1
 
 
+def test_a_follower_tells_of_what_came_while_it_told_and_of_what_others_read(world: World) -> None:
+    overlay, told = world.served.overlay, threading.Event()
+    numbers: list[int] = []
+
+    def after() -> None:
+        numbers.append(overlay.number)
+        if len(numbers) == 1:  # a request reads more in the middle of it
+            world.log.append([live(row("late", "u0", START_US + DAY_US, "bread butter"))])
+            overlay.catch_up()
+        else:
+            told.set()
+
+    world.log.append([live(row("early", "u0", START_US + DAY_US, "goal keeper"))])
+    overlay.catch_up()  # a request was faster than the follower
+    with Follower(overlay, after=after, interval_s=0.001):
+        assert told.wait(30)
+    assert numbers[-1] == world.log.last_number() > numbers[0]
+
+
 def test_the_corpus_tells_which_events_it_has(world: World) -> None:
     """By id and user, or id and item: an id alone may be anybody's."""
     asked = [

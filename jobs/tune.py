@@ -199,7 +199,7 @@ def _choice(
         "n_tried": len(searched.tried),
         "best_tried": [_tried_json(t) for t in searched.tried[:_SHOWN]],
         "learned": [_curve_json(c, searched) for c in curves],
-        "grid": {k: v for k, v in asdict(options.grid).items() if k != "bank"},
+        "grid": {k: list(v) for k, v in asdict(options.grid).items() if k != "bank"},
     }
     return Choice(
         fingerprint=vectors.fingerprint,

@@ -48,6 +48,8 @@ class Ials(FromPast):
         if self._model is None:
             yield from (None for _ in range(past.shape[0]))
             return
+        # What came from another process may be mapped memory, read-only, which `implicit` does not take.
+        self._model.item_factors = np.require(self._model.item_factors, requirements="W")
         with _one_blas_thread():
             users = self._model.recalculate_user(np.arange(past.shape[0]), self._confidence(past))
         for vector, n_items in zip(users, np.diff(past.indptr), strict=True):

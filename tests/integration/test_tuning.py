@@ -39,7 +39,10 @@ def make(folder: Path, rows) -> Workspace:
 
 
 def later_thrown_about(workspace: Workspace, rows):
-    """The same events, those of the test windows with other texts, users and times, and a few more of them."""
+    """The same events, those of the test windows with other texts, users and times, and one more of them.
+
+    That one stands where the windows begin: the time of the first event after the cut is what the cut is called.
+    """
     log, _ = index_events(read_bucket(workspace, b) for b in range(3))
     stop_us = cut_periods(log, OPTIONS.test_share, OPTIONS.n_windows).validation.stop_us
     random = np.random.default_rng(5)
@@ -50,7 +53,7 @@ def later_thrown_about(workspace: Workspace, rows):
         (row[0], users[random.integers(len(users))], stop_us + int(random.integers(9 * DAY_US)), str(text))
         for row, text in zip(late, random.permutation(texts), strict=True)
     ]
-    return [*early, *moved, ("new", "a stranger", stop_us + 5, "never seen")]
+    return [*early, *moved, ("new", "a stranger", stop_us, "never seen")]
 
 
 @pytest.mark.usefixtures("ray_session")

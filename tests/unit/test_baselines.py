@@ -67,6 +67,16 @@ def test_fitting_twice_and_pickling_change_nothing(name: str) -> None:
     assert again == [row.tolist() for row in one.scores(name)]
 
 
+@every_baseline
+def test_what_was_fitted_scores_from_memory_that_cannot_be_written(name: str) -> None:
+    one = world(4)
+    buffers: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(BASELINES[name](one.fit, QUICK.get(name, {})), protocol=5, buffer_callback=buffers.append)
+    mapped = pickle.loads(pickled, buffers=[bytes(b) for b in buffers])  # noqa: S301
+    again = [row.tolist() for row in map(np.array, mapped.watch(one.log, one.vectors).scores(one.tests))]
+    assert again == [row.tolist() for row in one.scores(name)]
+
+
 @fitted
 def test_a_fit_finds_the_user_s_own_kind(name: str) -> None:
     # Two groups of users with two groups of items, each user lacking some of the group's.

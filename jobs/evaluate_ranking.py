@@ -1,14 +1,14 @@
 """Places and lists of all test events under all profiles: no process ever holds the vectors of all texts.
 
-A task a user bucket poses the questions, since all that concerns a user lies in the user's bucket; a task a shard
-judges, for all questions, the candidates that it has vectors of; what they found is added up. The shards are those of
-the base's embeddings and of every segment's.
+A task a user bucket poses the questions, since all that concerns a user lies in the user's bucket; a task for some
+shards judges, for all questions, the candidates that they have vectors of; what they found is added up. The shards are
+those of the base's embeddings and of every segment's.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -25,7 +25,7 @@ from dynprof.evaluation.loading import Material, Plan, Question
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.ranking import Posed, cut_rounds, settle_ranks
 from dynprof.evaluation.seen import SeenItems
-from dynprof.evaluation.shard_counts import split_texts
+from dynprof.evaluation.shard_counts import gather_shards, split_texts
 from jobs.evaluate_tasks import (
     Round,
     diversity_part,
@@ -37,7 +37,7 @@ from jobs.evaluate_tasks import (
     posed_from,
     sum_part,
 )
-from jobs.stages import parts_of
+from jobs.stages import tables_of, tables_of_texts
 
 __all__ = ["Arena"]
 
@@ -58,9 +58,9 @@ class Arena:
 
     def __init__(self, corpus: CorpusVectors, question: Question, material: Material) -> None:
         self._corpus, self._question, self._material = corpus, question, material
-        # A shard's texts are sent to its task alone.
+        # A part's texts are sent to its task alone.
         shards = split_texts(corpus, material.names.text_hashes, material.log.first_us)
-        self._texts = [ray.put(texts) for texts in shards]
+        self._texts = [ray.put(part) for part in gather_shards(shards)]
         self._log: ray.ObjectRef | None = None
 
     def place_profiles(self, plan: Plan, list_size: int) -> tuple[Placed, npt.NDArray[np.float64]]:
@@ -106,16 +106,16 @@ class Arena:
             placed = np.full(mine.shape, -1)
             placed[mine >= 0] = rows
             asked.append(ray.put((self._material.names.text_hashes.take(pa.array(distinct)), placed)))
-        for table in _run(diversity_part, range(lists.shape[1]), {"corpus": self._corpus, "lists": asked}):
+        for table in tables_of(diversity_part, range(lists.shape[1]), {"corpus": self._corpus, "lists": asked}):
             found[table["row"].to_numpy(), table["part"].to_numpy()] = table["value"].to_numpy()
         return found
 
     def _mean_before(self, plan: Plan) -> npt.NDArray[np.float32]:
         """(dim,) mean of the texts that appeared before the window: nothing of it leaks in. Zeros without one."""
         dim = int(self._corpus.manifest["dim"])
-        shared = {"workspace_uri": self._corpus.workspace.uri, "texts": self._texts, "n_early": plan.n_early}
+        shared = {"workspace_uri": self._corpus.workspace.uri, "n_early": plan.n_early}
         total = np.zeros(dim)
-        for table in _run(sum_part, range(len(self._texts)), shared):
+        for table in tables_of_texts(sum_part, self._texts, shared):
             total += np.asarray(table["sum"].combine_chunks().flatten()).reshape(-1, dim).sum(axis=0)
         return np.asarray(total / max(plan.n_early, 1), np.float32)
 
@@ -124,25 +124,18 @@ class Arena:
         buckets = np.searchsorted(starts, tests.positions, side="right") - 1
         asked = Round(tests, buckets, starts, mean, self._material.log.first_us[tests.targets])
         arguments = {"corpus": self._corpus, "question": self._question, "part": [ray.put(asked)]}
-        tables = list(_run(pose_part, np.unique(buckets).tolist(), arguments))
+        tables = list(tables_of(pose_part, np.unique(buckets).tolist(), arguments))
         return posed_from(pa.concat_tables(tables), asked, self._question.clocks)
 
     def _judge(self, posed: Posed, tests: TestEvents, list_size: int) -> Judged:
         seen = SeenItems.of(self._material.log, tests)
         arguments = {
             "workspace_uri": self._corpus.workspace.uri,
-            "texts": self._texts,
             "queries": [ray.put((posed.queries, seen))],
             "catalogue": tests.catalogue,
             "list_size": list_size,
         }
         found = Judged.nothing((len(tests), posed.queries.n_columns), list_size)
-        for table in _run(judge_part, range(len(self._texts)), arguments):
+        for table in tables_of_texts(judge_part, self._texts, arguments):
             found += judged_from(table, list_size)
         return found
-
-
-def _run(task: Callable[..., pa.Table], parts: Sequence[int], arguments: dict[str, Any]) -> Iterator[pa.Table]:
-    """One table a part, as they come."""
-    done = parts_of(parts).map_batches(task, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
-    yield from done.iter_batches(batch_size=None, batch_format="pyarrow")

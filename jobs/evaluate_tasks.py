@@ -1,9 +1,13 @@
-"""What runs on the workers of `jobs.evaluate`: a bucket's questions, a shard's items against them, contestants."""
+"""What runs on the workers of `jobs.evaluate`: a bucket's questions, some shards' items against them, contestants.
+
+A part is some shards; `texts` has a reference to each part.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,7 +25,7 @@ from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.ranking import Posed
 from dynprof.evaluation.retrieval import Queries, Ranks
-from dynprof.evaluation.shard_counts import all_vectors, judge_shard, sum_shard
+from dynprof.evaluation.shard_counts import all_vectors, judge_shards, sum_shard
 from dynprof.workspace import Workspace
 
 __all__ = [
@@ -63,9 +67,10 @@ class Round:
 
 
 def sum_part(batch: Batch, *, workspace_uri: str, texts: Refs, n_early: int) -> pa.Table:
-    """The sum of the vectors of a shard's early texts."""
-    total = sum_shard(Workspace(workspace_uri), ray.get(texts[int(batch["part"][0])]), n_early)
-    return pa.table({"sum": _lists(total[None, :])})
+    """The sum of the vectors of a part's early texts."""
+    shards = ray.get(texts[int(batch["part"][0])])
+    total = sum(sum_shard(Workspace(workspace_uri), shard, n_early) for shard in shards)
+    return pa.table({"sum": _lists(np.atleast_2d(total))})
 
 
 def pose_part(batch: Batch, *, corpus: CorpusVectors, question: Question, part: Refs) -> pa.Table:
@@ -91,9 +96,9 @@ def posed_from(table: pa.Table, asked: Round, clocks: tuple[float | None, ...]) 
 def judge_part(
     batch: Batch, *, workspace_uri: str, texts: Refs, queries: Refs, catalogue: npt.NDArray[np.int64], list_size: int
 ) -> pa.Table:
-    """What a shard adds, a row a test event."""
+    """What a part adds, a row a test event."""
     mine, (asked, seen) = ray.get(texts[int(batch["part"][0])]), ray.get(queries[0])
-    found = judge_shard(Workspace(workspace_uri), mine, asked, catalogue, seen=seen, list_size=list_size)
+    found = judge_shards(Workspace(workspace_uri), mine, asked, catalogue, seen=seen, list_size=list_size)
     columns = {"above": _lists(found.counts.above), "tied": _lists(found.counts.tied)}
     if list_size:
         columns |= {name: _lists(getattr(found, name).reshape(len(asked), -1)) for name in ("scores", "items")}
@@ -101,7 +106,7 @@ def judge_part(
 
 
 def judged_from(table: pa.Table, list_size: int) -> Judged:
-    """What one shard added."""
+    """What one part added."""
     counts = Ranks(_matrix(table["above"]), _matrix(table["tied"]))
     if not list_size:
         return Judged.counted(counts)
@@ -132,7 +137,8 @@ def place_block(
     """Places and lists of a block of test events."""
     if isinstance(contestant, Watches):
         needs = bool(getattr(contestant, "needs_vectors", False))
-        vectors = all_vectors(Workspace(workspace_uri), ray.get(list(texts))) if needs else None
+        shards = chain.from_iterable(ray.get(list(texts))) if needs else ()
+        vectors = all_vectors(Workspace(workspace_uri), shards) if needs else None
         contestant = contestant.watch(log, vectors)
     return place(contestant, log, tests, list_size=list_size)
 

@@ -1,10 +1,11 @@
-"""The sums and counts that tuning asks for, as Ray Data pipelines: a task a user bucket, a task an embedding shard."""
+"""The sums and counts that tuning asks for, as Ray Data pipelines: a task a user bucket, a task some embedding
+shards.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from dynprof.bank import Bank
 from dynprof.embedded import CorpusVectors
 from dynprof.evaluation.protocol import TestEvents, Window
 from dynprof.evaluation.retrieval import Ranks
-from dynprof.evaluation.shard_counts import split_texts
+from dynprof.evaluation.shard_counts import gather_shards, split_texts
 from dynprof.tuning.bank_sums import BankSums
 from dynprof.tuning.duel import Asked, Duels
 from dynprof.tuning.grid import Similarity
@@ -23,7 +24,7 @@ from dynprof.tuning.rounds import LIMIT, rank_grid
 from dynprof.tuning.sealed import SealedLog
 from dynprof.tuning.search import Count
 from jobs.evaluate_tasks import sum_part
-from jobs.stages import parts_of
+from jobs.stages import tables_of, tables_of_texts
 from jobs.tune_tasks import SumOrder, duel_part, ranks_of, sum_tests_part, sums_from
 
 __all__ = ["TuningCounts"]
@@ -41,14 +42,15 @@ class TuningCounts:
 
     def __init__(self, corpus: CorpusVectors, sealed: SealedLog) -> None:
         self._corpus, self._sealed = corpus, sealed
-        self._texts = [ray.put(t) for t in split_texts(corpus, sealed.names.text_hashes, sealed.log.first_us)]
-        self._shared = {"workspace_uri": corpus.workspace.uri, "texts": self._texts}
+        shards = split_texts(corpus, sealed.names.text_hashes, sealed.log.first_us)
+        self._texts = [ray.put(part) for part in gather_shards(shards)]
+        self._shared = {"workspace_uri": corpus.workspace.uri}
 
     def mean_before(self, window: Window) -> npt.NDArray[np.float32]:
         """(dim,) mean of the texts that appeared before a window. Zeros where there are none."""
         dim, n_early = int(self._corpus.manifest["dim"]), self._sealed.n_early(window)
         total = np.zeros(dim)
-        for table in _run(sum_part, range(len(self._texts)), {**self._shared, "n_early": n_early}):
+        for table in tables_of_texts(sum_part, self._texts, {**self._shared, "n_early": n_early}):
             total += np.asarray(table["sum"].combine_chunks().flatten()).reshape(-1, dim).sum(axis=0)
         return np.asarray(total / max(n_early, 1), np.float32)
 
@@ -71,7 +73,7 @@ class TuningCounts:
         buckets = np.searchsorted(starts, tests.positions, side="right") - 1
         order = SumOrder(tests, buckets, starts, mean, dict(type_weights), self._sealed.stop_us, bank)
         arguments = {"corpus": self._corpus, "order": [ray.put(order)]}
-        return sums_from(pa.concat_tables(_run(sum_tests_part, np.unique(buckets).tolist(), arguments)))
+        return sums_from(pa.concat_tables(tables_of(sum_tests_part, np.unique(buckets).tolist(), arguments)))
 
     def counter(self, tests: TestEvents) -> Count:
         """Ranks the targets of some test events."""
@@ -96,10 +98,4 @@ class TuningCounts:
             "asked": [ray.put(asked)],
             "limit": LIMIT,
         }
-        return map(ranks_of, _run(duel_part, parts, arguments))
-
-
-def _run(task: Callable[..., pa.Table], parts: Sequence[int], arguments: dict[str, Any]) -> Iterator[pa.Table]:
-    """One table a part, as they come."""
-    done = parts_of(parts).map_batches(task, batch_size=1, batch_format="numpy", fn_kwargs=arguments)
-    yield from done.iter_batches(batch_size=None, batch_format="pyarrow")
+        return map(ranks_of, tables_of_texts(duel_part, self._texts[parts.start : parts.stop], arguments))

@@ -15,7 +15,7 @@ from dynprof.bank import Bank
 from dynprof.embedded import CorpusVectors
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.retrieval import Ranks
-from dynprof.evaluation.shard_counts import ShardTexts, shard_vectors
+from dynprof.evaluation.shard_counts import open_candidates
 from dynprof.tuning.bank_sums import BankSums, sum_bucket
 from dynprof.tuning.duel import Asked, Duels, count_duels
 from dynprof.workspace import Workspace
@@ -76,17 +76,16 @@ def sums_from(table: pa.Table) -> BankSums:
 
 
 def duel_part(batch: Batch, *, workspace_uri: str, texts: Refs, duels: Refs, asked: Refs, limit: int) -> pa.Table:
-    """The counts over a shard, a row a profile."""
-    mine: ShardTexts = ray.get(texts[int(batch["part"][0])])
+    """The counts over some shards, a row a profile."""
+    mine = open_candidates(Workspace(workspace_uri), ray.get(texts[int(batch["part"][0])]))
     open_duels: Duels = ray.get(duels[0])
     of_tests: Asked = ray.get(asked[0])
-    vectors = shard_vectors(Workspace(workspace_uri), mine)
-    counts = count_duels(open_duels, of_tests, mine.items, vectors, mine.first_us, limit=limit)
+    counts = count_duels(open_duels, of_tests, mine.items, mine.of, mine.first_us, limit=limit)
     return pa.table({"above": _lists(counts.above), "tied": _lists(counts.tied)})
 
 
 def ranks_of(table: pa.Table) -> Ranks:
-    """The counts of one shard."""
+    """The counts of one part."""
     return Ranks(_matrix(table["above"]), _matrix(table["tied"]))
 
 

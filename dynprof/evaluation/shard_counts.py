@@ -1,8 +1,8 @@
-"""What one embedding shard adds to the ranks of all tests: counts, whatever the order of the shards."""
+"""What embedding shards add to the ranks of all tests: counts, whatever their order and whatever is taken together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,22 @@ from dynprof.keys import text_shards
 from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
 
-__all__ = ["ShardTexts", "all_vectors", "judge_shard", "shard_vectors", "split_texts", "sum_shard"]
+__all__ = [
+    "ShardTexts",
+    "all_vectors",
+    "gather_shards",
+    "judge_shards",
+    "open_candidates",
+    "shard_vectors",
+    "split_texts",
+    "sum_shard",
+]
 
 _VECTORS_AT_ONCE = 4_096
+_PARTS_OF_SMALL = 32
+"""Enough for the cores of a few machines to end together."""
+_MOST_SHARDS_A_PART = 16
+"""From object storage a task holds their vectors: 100 MB at 384 dimensions and 8,192 texts a shard."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,16 @@ def split_texts(
                 yield ShardTexts(folder, shard, items, text_hashes.take(pa.array(items)), first_us[items])
 
 
+def gather_shards(shards: Iterable[ShardTexts]) -> list[tuple[ShardTexts, ...]]:
+    """Shards that one task reads: one each of a small corpus, never more than `_MOST_SHARDS_A_PART`.
+
+    A task has costs of its own, and whoever keeps lists compares more within one than between two.
+    """
+    given = list(shards)
+    size = min(max(1, len(given) // _PARTS_OF_SMALL), _MOST_SHARDS_A_PART)
+    return [tuple(given[start : start + size]) for start in range(0, len(given), size)]
+
+
 def sum_shard(workspace: Workspace, texts: ShardTexts, n_early: int) -> npt.NDArray[np.float64]:
     """(dim,) sum of the vectors of items 0 to n_early - 1.
 
@@ -84,32 +107,48 @@ def sum_shard(workspace: Workspace, texts: ShardTexts, n_early: int) -> npt.NDAr
     return sum((vectors.take(b).sum(axis=0, dtype=np.float64) for b in blocks), np.zeros(dim))
 
 
-def judge_shard(
+def judge_shards(
     workspace: Workspace,
-    texts: ShardTexts,
+    shards: Sequence[ShardTexts],
     queries: Queries,
     catalogue: npt.NDArray[np.int64],
     *,
     seen: SeenItems | None = None,
     list_size: int = 0,
 ) -> Judged:
-    """What the candidates in the shard add; see `judge_candidates`.
+    """What the candidates in some shards add; see `judge_candidates`. The same whatever shards are taken together.
 
-    Memory: the shard's hashes and a few MB; from object storage its vectors too.
+    Memory: the shards' hashes and a few MB; from object storage their vectors too.
 
     Args:
         workspace: Where.
-        texts: From `split_texts`.
+        shards: At least one, from `split_texts`.
         queries: (n, m) in order of time.
         catalogue: (n,) of each test.
         seen: Of the tests, numbered as in the log.
         list_size: Of the lists; 0 for none.
 
     Raises:
-        WorkspaceError: The shard is missing, or a text has no vector.
+        WorkspaceError: A shard is missing, or a text has no vector.
     """
-    candidates = Candidates(texts.items, shard_vectors(workspace, texts), texts.first_us)
+    candidates = open_candidates(workspace, shards)
     return judge_candidates(queries, catalogue, candidates, seen=seen, list_size=list_size)
+
+
+def open_candidates(workspace: Workspace, shards: Sequence[ShardTexts]) -> Candidates:
+    """The items of at least one shard with their vectors, which are left where they lie.
+
+    Raises:
+        WorkspaceError: A shard is missing, or a text has no vector.
+    """
+    found = [shard_vectors(workspace, texts) for texts in shards]
+    starts = np.cumsum([0, *(len(vectors.chunk) for vectors in found)])
+    items = np.concatenate([texts.items for texts in shards])
+    rows = np.concatenate([vectors.rows + start for vectors, start in zip(found, starts, strict=False)])
+    first_us = np.concatenate([texts.first_us for texts in shards])
+    order = np.argsort(items)
+    chunk = VectorChunk.joined([vectors.chunk for vectors in found])
+    return Candidates(items[order], ItemVectors(chunk, rows[order]), first_us[order])
 
 
 def shard_vectors(workspace: Workspace, texts: ShardTexts) -> ItemVectors:
@@ -123,11 +162,6 @@ def shard_vectors(workspace: Workspace, texts: ShardTexts) -> ItemVectors:
     return find_vectors(chunk, texts.hashes, where=workspace.path(EMBEDDINGS, texts.folder, shard_name(texts.shard)))
 
 
-def all_vectors(workspace: Workspace, shards: Sequence[ShardTexts]) -> ItemVectors:
-    """The vectors of all items, by number, left where they lie."""
-    parts = [shard_vectors(workspace, texts) for texts in shards]
-    starts = np.cumsum([0, *(len(part.chunk) for part in parts)])
-    rows = np.zeros(sum(len(texts.items) for texts in shards), np.int64)
-    for texts, part, start in zip(shards, parts, starts, strict=False):
-        rows[texts.items] = start + part.rows
-    return ItemVectors(VectorChunk.joined([part.chunk for part in parts]), rows)
+def all_vectors(workspace: Workspace, shards: Iterable[ShardTexts]) -> ItemVectors:
+    """The vectors of all items, by number, left where they lie. The shards are all there are, at least one."""
+    return open_candidates(workspace, list(shards)).of

@@ -33,7 +33,7 @@ from dynprof.evaluation.bucket_tests import pose_bucket
 from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.loading import Plan, Question
 from dynprof.evaluation.seen import SeenItems
-from dynprof.evaluation.shard_counts import judge_shard, split_texts, sum_shard
+from dynprof.evaluation.shard_counts import gather_shards, judge_shards, split_texts, sum_shard
 from dynprof.evaluation.tiles import Candidates
 from dynprof.evaluation.weighing import Weighing
 from dynprof.keys import buckets, text_shards
@@ -165,8 +165,8 @@ def ask(
 def place_workspace(workspace: Workspace, question: Question, plan: Plan, list_size: int = 0) -> Placed:
     """What `jobs.evaluate_ranking` does with Ray, shard after shard and bucket after bucket, last ones first."""
     corpus = open_vectors(workspace, question.fingerprint, present_corpus(workspace))
-    texts = list(split_texts(corpus, plan.names.text_hashes, plan.log.first_us))[::-1]
-    total = sum(sum_shard(workspace, t, plan.n_early) for t in texts)
+    texts = gather_shards(split_texts(corpus, plan.names.text_hashes, plan.log.first_us))[::-1]
+    total = sum(sum_shard(workspace, shard, plan.n_early) for part in texts for shard in part)
     mean = np.asarray(total / max(plan.n_early, 1), np.float32)
     starts = plan.names.bucket_starts
     rounds = []
@@ -181,7 +181,7 @@ def place_workspace(workspace: Workspace, question: Question, plan: Plan, list_s
             seen = SeenItems.of(plan.log, part)
             zero = Judged.nothing((len(part), queries.n_columns), list_size)
             given = {"seen": seen, "list_size": list_size}
-            found = sum((judge_shard(workspace, t, queries, part.catalogue, **given) for t in texts), zero)
+            found = sum((judge_shards(workspace, t, queries, part.catalogue, **given) for t in texts), zero)
             buckets.append(settle_ranks(plan.log, part, queries.silent, question.clocks, found))
             order.append(mine)
         rounds.append(Placed.below(buckets).rows(np.argsort(np.concatenate(order))))

@@ -15,6 +15,7 @@ from dynprof.errors import WorkspaceError
 from dynprof.evaluation import AUTO, Facts, Report, ranking, shard_counts
 from dynprof.evaluation.loading import Plan, Question, load_plan
 from dynprof.evaluation.results import RESULTS
+from dynprof.evaluation.shard_counts import gather_shards
 from dynprof.evaluation.storage import read_report, read_results, write_report
 from dynprof.vectors import matrix_of
 from dynprof.workspace import Workspace
@@ -25,6 +26,7 @@ from .evaluation_data import (
     events_table,
     hash_of,
     index,
+    place_workspace,
     random_rows,
     rank_workspace,
     vectors_of,
@@ -104,6 +106,24 @@ def test_buckets_and_shards_change_neither_tests_nor_ranks(tmp_path: Path, max_e
         found.append((ranks.above.tolist(), ranks.tied.tolist(), plan.tests.users.tolist(), plan.facts()))
     assert found[0] == found[1]
     assert found[0][3].n_tested == (max_events or found[0][3].n_eligible)
+
+
+@pytest.mark.parametrize(("parts_of_small", "sizes"), [(32, [1] * 7), (3, [2, 2, 2, 1]), (1, [5, 2])])
+def test_shards_read_together_give_the_places_and_lists_of_each_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts_of_small: int, sizes: list[int]
+) -> None:
+    workspace = write_workspace(str(tmp_path), events_table(random_rows(3, n=500, n_texts=300)), BIOS, n_shards=8)
+    question = replace(QUESTION, similarities=("cosine", "cosine_time"), item_half_lives_s=(3e5,))
+    plan = load_plan(workspace, question)
+    alone = place_workspace(workspace, question, plan, 10)
+    monkeypatch.setattr(shard_counts, "_PARTS_OF_SMALL", parts_of_small)
+    monkeypatch.setattr(shard_counts, "_MOST_SHARDS_A_PART", 5)
+    assert [len(part) for part in gather_shards([None] * 7)] == sizes  # type: ignore[list-item]
+    together = place_workspace(workspace, question, plan, 10)
+    assert len(plan.tests) > 30
+    np.testing.assert_array_equal(together.ranks.above, alone.ranks.above)
+    np.testing.assert_array_equal(together.ranks.tied, alone.ranks.tied)
+    np.testing.assert_array_equal(together.lists, alone.lists)
 
 
 def test_vectors_of_object_storage_are_copied_and_give_the_same_ranks(tmp_path: Path, monkeypatch) -> None:

@@ -24,6 +24,8 @@ from benchmarks.process_watch import run_watched
 from dynprof.workspace import Workspace
 
 EVENTS_PER_USER = 50
+EVALUATIONS: dict[str, list[str] | None] = {"quick": ["--quick", "--half-life", "30d"], "whole": [], "none": None}
+"""As the pipeline does it, one window and counts beside seven profiles; with all that `jobs.evaluate` has; not at all."""
 
 
 def run_stage(name: str, arguments: list[str]) -> dict[str, Any]:
@@ -37,8 +39,8 @@ def run_stage(name: str, arguments: list[str]) -> dict[str, Any]:
     return {"seconds": seconds, "peak_mib": usage.to_json(), "summary": summary}
 
 
-def run_world(folder: Path, n_events: int, encoder: str, *, evaluate: bool) -> dict[str, Any]:
-    """Generate, ingest, encode, build and evaluate one world."""
+def run_world(folder: Path, n_events: int, encoder: str, evaluation: str) -> dict[str, Any]:
+    """Generate, ingest, encode, build and evaluate one world; `evaluation` is one of `EVALUATIONS`."""
     print(f"events={n_events}", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     world, workspace = str(folder / "world"), str(folder / "workspace")
@@ -49,8 +51,8 @@ def run_world(folder: Path, n_events: int, encoder: str, *, evaluate: bool) -> d
     stages["ingest"] = run_stage("ingest", [*given, "--workspace", workspace])
     stages["encode"] = run_stage("encode", ["--workspace", workspace, "--encoder", encoder])
     stages["build"] = run_stage("build", ["--workspace", workspace])
-    if evaluate:
-        stages["evaluate"] = run_stage("evaluate", ["--workspace", workspace, "--quick", "--half-life", "30d"])
+    if (flags := EVALUATIONS[evaluation]) is not None:
+        stages["evaluate"] = run_stage("evaluate", ["--workspace", workspace, *flags])
     sizes = {name: Workspace(workspace).size_bytes(name) for name in Workspace(workspace).folders()}
     return {"events": n_events, "users": int(n_users), "stages": stages, "bytes": sizes}
 
@@ -70,11 +72,11 @@ def main() -> None:
     made.add_argument("--events", default="1000000,5000000,20000000")
     made.add_argument("--encoder", default="static")
     made.add_argument("--folder", type=Path, required=True, help="needs about 3 KB an event")
-    made.add_argument("--no-evaluate", action="store_true")
+    made.add_argument("--evaluation", choices=EVALUATIONS, default="quick")
     args = made.parse_args()
     worlds = []
     for n_events in sorted(int(n) for n in args.events.split(",")):
-        worlds.append(run_world(args.folder, n_events, args.encoder, evaluate=not args.no_evaluate))
+        worlds.append(run_world(args.folder, n_events, args.encoder, args.evaluation))
         print(json.dumps(worlds[-1]), file=sys.stderr, flush=True)
     measured = {"worlds": worlds, "exponent": exponents(worlds) if len(worlds) > 1 else None}
     print(json.dumps({"benchmark": "scale", "encoder": args.encoder, **measured, "machine": machine()}))

@@ -25,7 +25,7 @@ from dynprof.workspace import Workspace
 
 EVENTS_PER_USER = 50
 EVALUATIONS: dict[str, list[str] | None] = {"quick": ["--quick", "--half-life", "30d"], "whole": [], "none": None}
-"""As the pipeline does it, one window and counts beside seven profiles; with all that `jobs.evaluate` has; not at all."""
+"""As the pipeline does it: one window, counts beside seven profiles; with all that `jobs.evaluate` has; not at all."""
 
 
 def run_stage(name: str, arguments: list[str]) -> dict[str, Any]:

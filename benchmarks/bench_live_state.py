@@ -2,8 +2,9 @@
 
 A replica that follows the log reads the changes, then their vectors (`updated`: from then on every answer counts them),
 and merges a user's new events with the state of the snapshot when that user is read (`read` has that too, for everybody
-touched, and the profile). The physical limit is reading each vector once; what is measured is Python and SQLite. Events are new posts, from 10,000 of the users of the workspace of `bench_serve`, which is
-made if it is not there. One thread, processor time.
+touched, and the profile). The physical limit is reading each vector once; what is measured is Python and SQLite. Events
+are new posts, from 10,000 of the users of the workspace of `bench_serve`, which is made if it is not there. One thread,
+processor time.
 
     python -m benchmarks.bench_live_state --folder /somewhere            # five rounds of 20,000 events
 

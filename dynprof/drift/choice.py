@@ -81,7 +81,7 @@ def _smallest(ids: pa.Array, among: npt.NDArray[np.integer], n: int, seed: int) 
     if len(among) <= n:
         return among
     keys = draw_keys(ids.take(pa.array(among)).cast(pa.string()), seed)
-    return np.sort(among[np.argsort(keys, kind="stable")[:n]])
+    return np.asarray(np.sort(among[np.argsort(keys, kind="stable")[:n]]), np.int64)
 
 
 def _items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
@@ -90,7 +90,7 @@ def _items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
     if len(often) <= spec.items:
         return often
     rng = np.random.default_rng((spec.seed, 1))
-    return np.sort(rng.choice(often, spec.items, replace=False))
+    return np.asarray(np.sort(rng.choice(often, spec.items, replace=False)), np.int64)
 
 
 def _tests(log: EventLog, spec: MonitorSpec) -> TestEvents:

@@ -14,7 +14,7 @@ __all__ = ["MIN_SCATTER", "Windows", "cut_windows", "own_z", "robust_z", "share_
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MIN_SCATTER = 0.1
+MIN_SCATTER = 0.05
 """Least standard deviation of a cube root in a z: a history that happened to repeat itself explains little."""
 
 _MIN_ODDS_SCATTER = 0.25
@@ -73,9 +73,9 @@ def surprise(before: Profiles, means: npt.NDArray[np.floating], counts: IntArray
 def own_z(values: FloatArray, *, least: int, floor: FloatArray | float = MIN_SCATTER) -> FloatArray:
     """Each value against those before it: (v - median) / scatter of one more, NaN for the first `least`.
 
-    The scatter is the greater of the robust one and that of the values with the far ones pulled in. The robust one alone
-    comes out by chance at half of what it should be, of a dozen values or of skewed ones: one window in 300 of people
-    who never turn was "five scatters" away. An earlier turn, pulled in, does not hide the next.
+    The scatter is the greater of the robust one and that of the values with the far ones pulled in. Of a dozen values,
+    or of skewed ones, the robust one alone often comes out at half of what it is: one window in 300 of people who never
+    turn was "five scatters" away. An earlier turn, pulled in, does not hide the next.
 
     Args:
         values: (n,) in order of time; NaN counts as no history.

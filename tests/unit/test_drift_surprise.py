@@ -65,9 +65,9 @@ def test_planted_turns_of_users_are_found_on_their_day_and_no_others() -> None:
         hits += day in days
         false += len(days - {day})
         judged += len(cut_windows(trail.at_us, DAY_US).start_us) - spec().history
-    assert hits >= 54  # of 60
+    assert hits >= 52  # of 60
     assert judged > 5_000
-    assert false <= judged / 1_000
+    assert false <= 2 * judged / 2_700
 
 
 def test_an_earlier_turn_does_not_hide_the_next() -> None:

@@ -29,8 +29,8 @@ export function mapHead(sheet, kind, go) {
 }
 
 function shown(sheet, kind) {
-  const part = `${count(sheet.n)} of ${count(sheet.n_total)}, evenly chosen`;
-  const how = `${sheet.n < sheet.n_total ? part : count(sheet.n)} ${kind}, `;
+  const some = `${count(sheet.n)} of ${count(sheet.n_total)} ${kind}, evenly chosen, `;
+  const how = sheet.n < sheet.n_total ? some : `${count(sheet.n)} ${kind}, `;
   if (sheet.axes === "umap") return `${how}by UMAP: neighbours lie together, axes and distances mean nothing.`;
   const explained = percent(sheet.explained[0] + sheet.explained[1]);
   return (

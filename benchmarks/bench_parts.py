@@ -34,10 +34,12 @@ def touch(batch: dict[str, Any], *, texts: list[ray.ObjectRef]) -> pa.Table:
     return pa.table({"texts": [sum(len(shard.items) for shard in ray.get(texts[int(batch["part"][0])]))]})
 
 
-@ray.remote(num_cpus=1)
 def touch_alone(part: tuple[ShardTexts, ...]) -> pa.Table:
     """The same without Ray Data."""
     return pa.table({"texts": [sum(len(shard.items) for shard in part)]})
+
+
+_ALONE = ray.remote(num_cpus=1)(touch_alone)
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def main() -> None:
             "a task a shard, all references": lambda: _total(tables_of(touch, range(len(single)), {"texts": single})),
             "a task a shard, references in groups": lambda: _total(tables_of_texts(touch, single, {})),
             "a task for some shards": lambda: _total(tables_of_texts(touch, gathered, {})),
-            "a task a shard without Ray Data": lambda: _total(ray.get([touch_alone.remote(r) for r in single])),
+            "a task a shard without Ray Data": lambda: _total(ray.get([_ALONE.remote(r) for r in single])),
         }
         counts = {way() for way in ways.values()}
         if counts != {args.shards * _TEXTS_A_SHARD}:

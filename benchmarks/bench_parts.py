@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def main() -> None:
     shards = [ShardTexts("f", s, items, hashes, items.astype(np.int64)) for s in range(args.shards)]
     with ray_session():
         single, gathered = [ray.put((s,)) for s in shards], [ray.put(part) for part in gather_shards(shards)]
-        ways = {
+        ways: dict[str, Callable[[], int]] = {
             "a task a shard, all references": lambda: _total(tables_of(touch, range(len(single)), {"texts": single})),
             "a task a shard, references in groups": lambda: _total(tables_of_texts(touch, single, {})),
             "a task for some shards": lambda: _total(tables_of_texts(touch, gathered, {})),

@@ -89,9 +89,9 @@ def topic_rows(windows: TopicWindows, spec: MonitorSpec) -> pa.Table:
 
 
 def _topics(windows: TopicWindows, found: SuddenTopics, spec: MonitorSpec) -> Iterator[dict[str, object]]:
-    sides = (("share", found.shares, found.share_z), ("turn", found.surprises, found.turn_z))
-    for reason, values, z in sides:
-        for row, topic in np.argwhere((z > spec.sudden_z) & (windows.counts >= MIN_POSTS)).tolist():
+    share, turn = (found.shares, found.share_z, spec.share_z), (found.surprises, found.turn_z, spec.sudden_z)
+    for reason, (values, z, limit) in (("share", share), ("turn", turn)):
+        for row, topic in np.argwhere((z > limit) & (windows.counts >= MIN_POSTS)).tolist():
             start = int(windows.start_us[row])
             yield {
                 "kind": "topic",

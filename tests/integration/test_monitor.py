@@ -76,6 +76,10 @@ def test_the_report_has_every_subject_and_the_summary_says_the_alarms(built: Wor
     assert first["alarms"] == [v["measure"] for v in told["population"] if v["value"] > v["limit"]]
     assert exit_code(first) == int(bool(first["alarms"]))
     assert any("No engagement" in note for note in told["notes"]) and told["engagement"] is None
+    turns = found["drift"]["turn"].drop_null().to_numpy()
+    assert len(turns) == told["facts"]["n_compared_users"] and turns.mean() == pytest.approx(
+        first["drift"]["turn"]["value"]
+    )
     json.dumps(first, allow_nan=False)
 
 

@@ -1,11 +1,11 @@
-"""What the ranker is worth against counts and fitted baselines: three rolling test windows of an embedded workspace.
+"""What the ranker is worth against every baseline: three rolling test windows of an embedded workspace.
 
 The ranker is fitted on what is before the first test window, stopping on the last stretch of that (with `--refit`
 before each window on what is before it); baselines are fitted before each window, with the settings that
-`dynprof.baselines.tune` chooses before the first one. The tests are a sample of each window, the same for all; every
-item that appeared strictly before a test and that the user has not had is a candidate.
+`dynprof.baselines.tune` chooses on the validation window before the first one. The tests are a sample of each window,
+the same for all; every item that appeared strictly before a test and that the user has not had is a candidate.
 
-    python -m benchmarks.bench_ranker --workspace DIR [--max-events 2000] [--model NAME]
+    python -m benchmarks.bench_ranker --workspace DIR [--max-events 2000] [--model NAME] [--baselines NAMES]
 
 Prints one JSON line: of each window every method's NDCG@10, hit rate@10 and coverage@10, and the ranker less each of
 them with a paired 95 % bootstrap interval over users and a p-value, by Holm over the methods. Progress goes to stderr.
@@ -19,23 +19,28 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import machine
-from dynprof.baselines import BASELINES, TUNED_WINDOW, tune
-from dynprof.duration import parse_duration
+from dynprof.baselines import BASELINES, tune
+from dynprof.decay import Decay
 from dynprof.evaluation.baselines import COUNTS
-from dynprof.evaluation.bootstrap import bootstrap_means, percentile_interval
-from dynprof.evaluation.contestant import Placed, place
+from dynprof.evaluation.bootstrap import N_DRAWS, UserDraws
+from dynprof.evaluation.comparison import NO_REFERENCE, compare
+from dynprof.evaluation.contestant import Contestant, Placed, Watches, place
+from dynprof.evaluation.histories import profiles_before
 from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.list_metrics import coverage
 from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.metrics import hit_rate, ndcg
 from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events
+from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import cut_periods, window_name
-from dynprof.ranker.contestant import Ranker, ranker_factory
+from dynprof.ranker.contestant import NAME, Ranker, ranker_factory
 from dynprof.ranker.model import RankerModel, load_model
 from dynprof.ranker.reading import read_item_vectors, read_log, read_tags
 from dynprof.ranker.traces import Tags
@@ -43,9 +48,34 @@ from dynprof.store import SnapshotStore
 from dynprof.workspace import Workspace
 
 _AT = 10
-_FITTED = ("item kNN", "EASE", "iALS")
-Values = dict[str, npt.NDArray[np.float64]]
-Scorer = Callable[[EventLog, Window], Any]
+_TESTS_AT_ONCE = 64
+_PROFILES: dict[str, Weighing] = {"static": Decay("static"), **{w.kind: w for w in RECENT}}
+_ALL = (*COUNTS, *_PROFILES, *BASELINES)
+Maker = Callable[[EventLog], Contestant]
+
+
+class Profile:
+    """A contestant: the cosine of every item with one weighing of the user's past, without a prior."""
+
+    def __init__(self, name: str, weighing: Weighing) -> None:
+        self.name, self._weighing = name, weighing
+
+    def watch(self, log: EventLog, vectors: ItemVectors | None = None) -> Profile:
+        """See `Watches`."""
+        if vectors is None:
+            raise ValueError("expected vectors")
+        self._log, self._vectors = log, vectors
+        self._all = vectors.take(slice(0, log.n_items)).astype(np.float32)
+        return self
+
+    def scores(self, tests: TestEvents) -> Iterator[npt.NDArray[np.floating]]:
+        """See `Contestant`."""
+        for start in range(0, len(tests), _TESTS_AT_ONCE):
+            few = tests.take(slice(start, start + _TESTS_AT_ONCE))
+            prior = np.zeros((len(few), self._all.shape[1]), np.float32)
+            mine = profiles_before(self._log, self._vectors, few, [self._weighing], prior=prior, prior_weight=0.0)[:, 0]
+            for products, catalogue in zip(mine @ self._all.T, few.catalogue.tolist(), strict=True):
+                yield products[:catalogue]
 
 
 def note(*parts: object) -> None:
@@ -61,119 +91,127 @@ def sample(log: EventLog, window: Window, most: int, seed: int) -> TestEvents:
     return choose_tests(log, eligible)
 
 
-def baselines(log: EventLog, start_us: int, validation: Window, args: argparse.Namespace) -> dict[str, Scorer]:
-    """What makes each method for a window: fitted on the log before it."""
-    made: dict[str, Scorer] = {}
-    for name in ("newest", "popular"):
-        made[name] = lambda fit, _, name=name: COUNTS[name](fit, {})
-    for span in args.spans.split(","):
-        settings = {"window_s": parse_duration(span)}
-        made[f"popular {span}"] = lambda fit, _, settings=settings: BASELINES[TUNED_WINDOW](fit, settings)
-    known = log.before(start_us)
-    tests = sample(known, validation, args.validation_events, args.seed)
-    for name in args.fitted.split(",") if args.fitted else ():
-        note("tuning", name)
-        chosen = tune(name, known, tests, start_us=validation.start_us)
-        made[name] = lambda fit, _, name=name, chosen=chosen: BASELINES[name](fit, chosen)
-    return made
+def baselines(
+    log: EventLog, vectors: ItemVectors, validation: Window, args: argparse.Namespace
+) -> tuple[dict[str, Maker], dict[str, Any]]:
+    """What makes each method from the log before a window, and the settings that were chosen.
+
+    Args:
+        log: Ends with the validation window.
+        vectors: Of its items.
+        validation: Where settings are chosen.
+        args: Flags.
+    """
+    made: dict[str, Maker] = {}
+    settings: dict[str, Any] = {}
+    tests = sample(log, validation, args.validation_events, args.seed)
+    for name in args.baselines.split(",") if args.baselines else _ALL:
+        if name in COUNTS:
+            made[name] = partial(_count, name)
+        elif name in _PROFILES:
+            made[name] = partial(_profile, name)
+        else:
+            note("tuning", name)
+            settings[name] = tune(name, log, tests, vectors=vectors, start_us=validation.start_us)
+            note("chosen", settings[name])
+            made[name] = partial(_baseline, name, settings[name])
+    return made, settings
 
 
-def ranker(vectors: ItemVectors, tags: Tags, model: RankerModel | None, args: argparse.Namespace) -> Scorer:
+def _count(name: str, log: EventLog) -> Contestant:
+    return COUNTS[name](log, {})
+
+
+def _profile(name: str, log: EventLog) -> Contestant:
+    del log
+    return Profile(name, _PROFILES[name])
+
+
+def _baseline(name: str, settings: Mapping[str, float | None], log: EventLog) -> Contestant:
+    return BASELINES[name](log, settings)
+
+
+def ranker(vectors: ItemVectors, tags: Tags, model: RankerModel | None, args: argparse.Namespace) -> Maker:
     """The ranker: a model on disk, or fitted here, once or before each window."""
-    kept: list[Ranker] = []
+    kept: list[Contestant] = []
     settings = {"train_events": args.train_events, "epochs": args.epochs, "seed": args.seed}
     settings["validation_events"] = args.validation_events
 
-    def make(fit: EventLog, _: Window) -> Ranker:
+    def make(log: EventLog) -> Contestant:
         if model is not None:
             return Ranker(model.scorer, tags, model.meaning.bank)
         if args.refit or not kept:
-            note("fitting the ranker on", len(fit), "events")
-            kept[:] = [ranker_factory(vectors, tags)(fit, settings)]
+            note("fitting the ranker on", len(log), "events")
+            kept[:] = [ranker_factory(vectors, tags)(log, settings)]
             note("fitted")
         return kept[0]
 
     return make
 
 
-def values_of(placed: Placed) -> Values:
-    """Metrics of each test event."""
-    above, tied = placed.ranks.above[:, 0], placed.ranks.tied[:, 0]
-    return {"ndcg@10": ndcg(above, tied, _AT), "hit_rate@10": hit_rate(above, tied, _AT)}
-
-
-def coverage(placed: Placed, catalogue: int) -> float:
-    """Share of the items that are in any list."""
-    listed = np.unique(placed.lists[:, 0, :_AT])
-    return float(np.count_nonzero(listed >= 0) / catalogue)
-
-
-def against(ours: Values, theirs: Values, users: npt.NDArray[np.int32], draws: int) -> dict[str, Any]:
-    """The ranker's NDCG@10 less another's: difference, interval, relative lift and two-sided p."""
-    both = np.column_stack([ours["ndcg@10"], theirs["ndcg@10"]])
-    replicates = bootstrap_means(both, users, n_replicates=draws)
-    differences = replicates[:, 0] - replicates[:, 1]
-    low, high = percentile_interval(differences[:, None])
-    mean = both.mean(axis=0)
-    below = (np.count_nonzero(differences <= 0) + 1) / (draws + 1)
-    return {
-        "difference": round(float(mean[0] - mean[1]), 5),
-        "interval": [round(float(low[0]), 5), round(float(high[0]), 5)],
-        "relative": round(float(mean[0] / mean[1] - 1), 4) if mean[1] > 0 else None,
-        "p": round(float(min(1.0, 2 * min(below, 1 - below + 1 / (draws + 1)))), 5),
-    }
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's correction."""
-    found, largest = {}, 0.0
-    for place_, name in enumerate(sorted(p_values, key=lambda n: p_values[n])):
-        largest = max(largest, min(1.0, p_values[name] * (len(p_values) - place_)))
-        found[name] = round(largest, 5)
-    return found
+def against(
+    gains: Mapping[str, npt.NDArray[np.float64]], users: npt.NDArray[np.int32], draws: int, seed: int
+) -> dict[str, dict[str, Any]]:
+    """The ranker's NDCG@10 less every other's: difference, interval, relative lift, p-value and Holm's."""
+    names = [*(name for name in gains if name != NAME), NAME]
+    ours = len(names) - 1
+    references = np.where(np.arange(len(names)) == ours, NO_REFERENCE, ours)
+    values = np.stack([gains[name] for name in names], axis=1)
+    found = compare(values, users, references, UserDraws(users, n_draws=draws, seed=seed))
+    told: dict[str, dict[str, Any]] = {}
+    for column, name in enumerate(names[:-1]):
+        theirs = float(found.value[column])
+        told[name] = {
+            "difference": round(-float(found.difference[column]), 5),
+            "interval": [
+                round(-float(found.difference_high[column]), 5),
+                round(-float(found.difference_low[column]), 5),
+            ],
+            "relative": round(float(found.value[ours]) / theirs - 1, 4) if theirs > 0 else None,
+            "p": round(float(found.p[column]), 5),
+            "p_holm": round(float(found.p_holm[column]), 5),
+        }
+    return told
 
 
 def judge(
-    log: EventLog, vectors: ItemVectors, window: Window, methods: Mapping[str, Scorer], args: argparse.Namespace
+    log: EventLog, vectors: ItemVectors, window: Window, methods: Mapping[str, Maker], args: argparse.Namespace
 ) -> dict[str, Any]:
-    """All methods on the same tests of one window; the ranker is the last one."""
+    """All methods on the same tests of one window."""
     tests, fit = sample(log, window, args.max_events, args.seed), log.before(window.start_us)
     found: dict[str, dict[str, Any]] = {}
-    values: dict[str, Values] = {}
+    gains: dict[str, npt.NDArray[np.float64]] = {}
     for name, make in methods.items():
         start = time.perf_counter()
-        contestant = make(fit, window)
-        placed = place(contestant.watch(log, vectors), log, tests)
-        values[name] = values_of(placed)
-        means = {key: round(float(value.mean()), 5) for key, value in values[name].items()}
-        share = coverage(placed, int(tests.catalogue.max()))
-        found[name] = {**means, "coverage@10": round(share, 5), "seconds": round(time.perf_counter() - start, 1)}
+        contestant = make(fit)
+        if isinstance(contestant, Watches):
+            contestant = contestant.watch(log, vectors)
+        placed = place(contestant, log, tests)
+        gains[name], found[name] = _measured(placed, int(tests.catalogue.max()))
+        found[name]["seconds"] = round(time.perf_counter() - start, 1)
         note(name, found[name])
-    rest = [name for name in methods if name != "ranker"]
-    compared = {name: against(values["ranker"], values[name], tests.users, args.draws) for name in rest}
-    corrected = holm({name: compared[name]["p"] for name in rest})
-    for name in rest:
-        found[name]["ranker_less_this"] = {**compared[name], "p_holm": corrected[name]}
-    best = max(rest, key=lambda name: found[name]["ndcg@10"])
+    for name, compared in against(gains, tests.users, args.draws, args.seed).items():
+        found[name]["ranker_less_this"] = compared
+    best = max((name for name in methods if name != NAME), key=lambda name: float(found[name]["ndcg@10"]))
     return {
         "n_tests": len(tests),
         "n_users": len(np.unique(tests.users)),
         "methods": found,
         "best_baseline": best,
         "ranker_less_best": found[best]["ranker_less_this"],
-        "coverage_less_best": round(found["ranker"]["coverage@10"] - found[best]["coverage@10"], 5),
+        "coverage_less_best": round(found[NAME]["coverage@10"] - found[best]["coverage@10"], 5),
     }
 
 
-def windows(log: EventLog, vectors: ItemVectors, tags: Tags, args: argparse.Namespace) -> Iterator[tuple[str, Any]]:
-    """Every test window in turn."""
-    periods = cut_periods(log, args.test_share, args.windows)
-    model = load_model(Workspace(args.workspace), args.model) if args.model else None
-    methods = baselines(log, periods.tests.start_us, periods.validation, args)
-    methods["ranker"] = ranker(vectors, tags, model, args)
-    for number, window in enumerate(periods.tests.open(None)):
-        note("window", number + 1)
-        yield window_name(number, args.windows), judge(log, vectors, window, methods, args)
+def _measured(placed: Placed, catalogue: int) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+    """NDCG@10 of each test event, and what is told of all."""
+    above, tied = placed.ranks.above[:, 0], placed.ranks.tied[:, 0]
+    gains = ndcg(above, tied, _AT)
+    return gains, {
+        "ndcg@10": round(float(gains.mean()), 5),
+        "hit_rate@10": round(float(hit_rate(above, tied, _AT).mean()), 5),
+        "coverage@10": round(coverage(placed.lists[:, 0, :_AT], catalogue), 5),
+    }
 
 
 def main() -> None:
@@ -183,16 +221,13 @@ def main() -> None:
     made.add_argument("--test-share", type=float, default=0.2)
     made.add_argument("--windows", type=int, default=3)
     made.add_argument("--max-events", type=int, default=2_000, help="tests a window")
-    made.add_argument(
-        "--validation-events", type=int, default=1_000, help="to tune baselines on, and to stop the fit by"
-    )
-    made.add_argument("--spans", default="15m,30m,1h,1d,7d", help="windows of popularity")
-    made.add_argument("--fitted", default=",".join(_FITTED), help="baselines that are fitted")
+    made.add_argument("--validation-events", type=int, default=1_000, help="to tune on, and to stop the fit by")
+    made.add_argument("--baselines", help=f"comma-separated, of {', '.join(_ALL)} (default: all)")
     made.add_argument("--model", help="of the workspace; it must not have seen the test windows (default: fit one)")
     made.add_argument("--refit", action="store_true", help="before each window")
     made.add_argument("--train-events", type=int, default=12_000)
     made.add_argument("--epochs", type=int, default=12)
-    made.add_argument("--draws", type=int, default=1_000)
+    made.add_argument("--draws", type=int, default=N_DRAWS)
     made.add_argument("--seed", type=int, default=0)
     args = made.parse_args()
     store = SnapshotStore(Workspace(args.workspace))
@@ -200,8 +235,16 @@ def main() -> None:
     tags = read_tags(store.workspace, store.corpus, names)
     vectors = read_item_vectors(store.workspace, store.spec.fingerprint, store.corpus, names)
     note("events", len(log), "items", log.n_items)
-    found = dict(windows(log, vectors, tags, args))
-    print(json.dumps({"benchmark": "ranker", "settings": vars(args), "windows": found, "machine": machine()}))
+    periods = cut_periods(log, args.test_share, args.windows)
+    model = load_model(store.workspace, args.model) if args.model else None
+    methods, settings = baselines(periods.for_tuning(log), vectors, periods.validation, args)
+    methods[NAME] = ranker(vectors, tags, model, args)
+    found = {}
+    for number, window in enumerate(periods.tests.open(settings)):
+        note("window", number + 1)
+        found[window_name(number, args.windows)] = judge(log, vectors, window, methods, args)
+    told = {"settings": vars(args), "chosen": settings, "windows": found, "machine": machine()}
+    print(json.dumps({"benchmark": "ranker", **told}))
 
 
 if __name__ == "__main__":

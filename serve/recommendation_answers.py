@@ -247,7 +247,7 @@ def _reasons(who: Subject, query: RecommendationsQuery, found: FoundItems, asked
 
 
 def _reason_of_age(weight: float) -> ExplanationAnswer:
-    return ExplanationAnswer(score=weight, base=weight, prior=0, popularity=0, other_events=0, events=[])
+    return ExplanationAnswer(score=weight, base=weight, prior=0, popularity=0, other_events=0, events=[], features=None)
 
 
 def _reason(history: History, of_item: Explanation, share: float, popular: float) -> ExplanationAnswer:
@@ -273,4 +273,5 @@ def _reason(history: History, of_item: Explanation, share: float, popular: float
         popularity=of_popularity,
         other_events=rest * of_item.others,
         events=events,
+        features=None,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.ranker.past import Past, minutes
-from dynprof.ranker.traces import slices
+from dynprof.ranker.traces import slices, sums
 
 __all__ = ["LAG_EDGES", "N_LAGS", "Affinity", "lag_of"]
 
@@ -74,9 +74,9 @@ class Affinity:
         k = len(users)
 
         def total(weights: FloatArray) -> FloatArray:
-            return np.bincount(row, weights, k)
+            return sums(row, weights, k)
 
-        by_lag = np.bincount(row * N_LAGS + lag_of(np.maximum(lag, 0)), long * (lag > 0), k * N_LAGS)
+        by_lag = sums(row * N_LAGS + lag_of(np.maximum(lag, 0)), long * (lag > 0), k * N_LAGS)
         latest = np.unique(np.stack([row, event])[:, event >= len(past) - 5], axis=1)[0]
         return cls(
             users,

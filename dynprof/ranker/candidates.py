@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dynprof.ranker.affinity import Affinity
 from dynprof.ranker.past import Past, minutes
-from dynprof.ranker.traces import Traces, slices
+from dynprof.ranker.traces import Traces, slices, sums
 
 __all__ = ["NEAREST", "NEAREST_HALF_LIVES_D", "Wanted", "candidates_of"]
 
 FloatArray = npt.NDArray[np.float64]
 Items = npt.NDArray[np.integer]
+_Int = TypeVar("_Int", bound=np.integer)
 
 NEAREST = 20
 """Items nearest to the profile, at each of `NEAREST_HALF_LIVES_D`."""
@@ -43,7 +45,7 @@ class Wanted:
 
     excluded: npt.NDArray[np.int32] | None = None
 
-    def keep(self, items: Items) -> Items:
+    def keep(self, items: npt.NDArray[_Int]) -> npt.NDArray[_Int]:
         """Those of some items that may, in their order."""
         return items if self.excluded is None else items[~np.isin(items, self.excluded)]
 
@@ -69,12 +71,12 @@ def candidates_of(
     others = traces.users[recent]
     foreign = others != past.user
     for half_life in _POPULAR_MINUTES:
-        score = np.bincount(row, np.exp2(-ages / half_life) * foreign, len(items))
+        score = sums(row, np.exp2(-ages / half_life) * foreign, len(items))
         found.append(_best(items, score, _POPULAR, wanted))
     alike, known = affinity.find(others)
     if len(affinity.users):
         weights = affinity.long[alike] * known * np.exp2(-ages / _ALIKE_MINUTES)
-        found.append(_best(items, np.bincount(row, weights, len(items)), _ALIKE, wanted))
+        found.append(_best(items, sums(row, weights, len(items)), _ALIKE, wanted))
         found.append(_of_neighbours(traces, affinity, at_us, wanted))
     return np.unique(np.concatenate(found)).astype(np.int64)
 
@@ -98,7 +100,7 @@ def _of_neighbours(traces: Traces, affinity: Affinity, at_us: int, wanted: Wante
     items, item = np.unique(traces.user_items[positions], return_inverse=True)
     days = minutes(at_us - traces.user_at_us[positions]) / (24 * 60)
     weights = affinity.long[nearest][row] * np.exp2(-days / _NEIGHBOURS_DAYS)
-    return _best(items, np.bincount(item, weights, len(items)), _NEIGHBOURS_ITEMS, wanted)
+    return _best(items, sums(item, weights, len(items)), _NEIGHBOURS_ITEMS, wanted)
 
 
 def _best(items: Items, scores: FloatArray, k: int, wanted: Wanted) -> Items:

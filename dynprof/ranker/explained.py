@@ -124,7 +124,7 @@ class HistorySums:
         self._factors = bank.factors(ages) * (history.weights * before)[:, None]
         self._aged = bank.factors(age_seconds(as_of_us, np.array([self._last_us])))[0]
         per_row = np.stack([np.bincount(history.rows, f, len(history.vectors)) for f in self._factors.T])
-        self._sums = per_row @ np.asarray(history.vectors, np.float64)
+        self._sums = np.asarray(per_row @ history.vectors.astype(np.float64), np.float64)
         self._masses = np.abs(self._factors).sum(axis=0)
 
     def nothing(self) -> Content:
@@ -143,6 +143,6 @@ class HistorySums:
             factors = self._factors[without]
             sums = sums - np.outer(factors, np.asarray(self._history.vectors[self._history.rows[without]], np.float64))
             masses = np.maximum(masses - np.abs(factors), 0)
-            sums = np.where((np.linalg.norm(sums, axis=1) > 1e-9 * np.abs(factors))[:, None], sums, 0.0)
+            sums[np.linalg.norm(sums, axis=1) <= 1e-9 * np.abs(factors)] = 0.0
         last = self._history.vectors[self._history.rows[past[-1]]] if len(past) else None
         return Content.of(sums, masses * self._aged, last)

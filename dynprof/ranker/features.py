@@ -6,6 +6,8 @@ A row depends on the user's past, the time and the item only: never on the other
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +15,7 @@ from dynprof.bank import Bank
 from dynprof.ranker.affinity import LAG_EDGES, N_LAGS, Affinity, lag_of
 from dynprof.ranker.content import Content
 from dynprof.ranker.past import Past, minutes
-from dynprof.ranker.traces import slices
+from dynprof.ranker.traces import slices, sums
 
 __all__ = ["FEATURES_VERSION", "describe", "feature_names"]
 
@@ -99,9 +101,9 @@ class _Met:
         self.n_events = np.maximum(stops - starts - own, 0)
         self.n_items = len(items)
 
-    def total(self, weights: FloatArray) -> FloatArray:
+    def total(self, weights: npt.NDArray[Any]) -> FloatArray:
         """(n,) sum by item."""
-        return np.bincount(self.row, weights, self.n_items)
+        return sums(self.row, weights, self.n_items)
 
     def largest(self, weights: FloatArray) -> FloatArray:
         """(n,) largest by item, 0 without events."""

@@ -189,7 +189,7 @@ class Fitting:
         column = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = starts[events][owner] + column if len(events) else np.empty(0, np.int64)
         device = self._share.device
-        scores = self._module(torch.from_numpy(self._train.features[rows]).to(device))[:, 0]
+        scores: torch.Tensor = self._module(torch.from_numpy(self._train.features[rows]).to(device))[:, 0]
         if not len(events):
             return scores.sum()  # nothing to add, but the others wait for the gradients
         padded = torch.full((len(events), int(counts.max())), -torch.inf, device=device)

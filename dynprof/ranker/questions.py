@@ -82,7 +82,7 @@ class Questions:
         rough = self._roughly_nearest(asked, np.repeat(tests.catalogue, len(columns)), tests, len(columns))
         for row, content in enumerate(contents):
             excluded = self._wanted(tests, row)
-            mine = []
+            mine: list[npt.NDArray[np.int64]] = []
             for number, column in enumerate(columns):
                 items = excluded.keep(rough[row * len(columns) + number])
                 cosines = content.cosines(self.vectors.take(items))[:, column]

@@ -106,8 +106,8 @@ class ServedRanker:
         since_us = history.at_us[liked[-LATEST_EVENTS:]].min(initial=as_of_us)
         recent = liked[history.at_us[liked] >= since_us]
         hashes = _words(history.events["text"], recent) if words is None else words[recent]
-        items, found = self._named.items_of(hashes)
-        items, kept = items[found].astype(np.int32), recent[found]
+        numbers, found = self._named.items_of(hashes)
+        items, kept = numbers[found].astype(np.int32), recent[found]
         order = np.lexsort((items, history.at_us[kept]))[-LATEST_EVENTS:]  # ties as in the traces
         items, kept = items[order], kept[order]
         user = STRANGER if user_id is None else self._named.number_of(user_id)

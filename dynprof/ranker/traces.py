@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dynprof.evaluation.log import EventLog
 
-__all__ = ["NO_TAG", "Tags", "Traces", "last_before", "slices"]
+__all__ = ["NO_TAG", "Tags", "Traces", "last_before", "slices", "sums"]
 
 IntArray = npt.NDArray[np.int64]
 Int32Array = npt.NDArray[np.int32]
@@ -158,6 +159,11 @@ def slices(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
     lengths = stops - starts
     owner = np.repeat(np.arange(len(lengths)), lengths)
     return np.arange(lengths.sum()) + (starts - np.cumsum(lengths) + lengths)[owner], owner
+
+
+def sums(rows: npt.NDArray[np.integer], weights: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
+    """(n,) sum of the weights of each row number; 0 for a number that no row has."""
+    return np.asarray(np.bincount(rows, weights, n), np.float64)
 
 
 def _starts(numbers: Int32Array, n: int) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,11 @@ from ranker_world import make_following_world
 from serving_world import World
 
 from dynprof.errors import ConfigError
-from dynprof.ranker.fit import FitOptions, fit
+from dynprof.ranker.fit import fit
 from dynprof.ranker.model import load_model
-from dynprof.ranker.plan import TrainingSize
 from dynprof.ranker.training_files import TrainingFiles
 from jobs import train as job
 from jobs.train import TrainOptions, main, train
-
-FIT = FitOptions(epochs=3, hidden=8, batch=32)
-SIZE = TrainingSize(train_events=300, validation_events=80)
 
 
 @pytest.fixture(scope="module")
@@ -29,49 +26,53 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_following_world(tmp_path_factory.mktemp("train"), n_items=200)
 
 
-def weights(world: World, name: str) -> dict[str, Any]:
-    return dict(np.load(world.workspace.path("models", name, "weights.npz")))
+class KilledError(Exception):
+    """Stands in for the signal that ends a driver."""
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_a_model_is_trained_once_and_a_killed_training_comes_to_the_same(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As a worker has: how sums are split shows in the last bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("ray_session", "one_thread")
+def test_a_killed_training_goes_on_and_ends_with_the_model_of_one_that_was_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = ["--workspace", world.workspace.uri, "--train-events", "300", "--validation-events", "80"]
+    flags = ["--workspace", world.workspace.uri, "--name", "m", "--train-events", "300", "--validation-events", "80"]
     flags += ["--epochs", "3", "--hidden", "8", "--batch", "32"]
-    summary = main(flags)
-    assert json.loads(json.dumps(summary))["job"] == "train" and not summary["done_before"]
-    assert summary["n_train"] == 300 and summary["ndcg@10"] > 0.2
-    whole = weights(world, summary["model"])
-    manifest = load_model(world.workspace, summary["model"]).manifest
-    assert len(manifest["curve"]) == summary["epochs"] == 3 and manifest["snapshot"] == world.snapshot
-    assert manifest["fingerprint"] == world.spec.fingerprint
-    assert world.workspace.folders("models", summary["model"]) == [], "nothing of the training is left"
-    assert main(flags)["done_before"]
-
-    real = job._fit
+    whole: dict[str, Any] = {}
 
     def killed(files: TrainingFiles, options: TrainOptions) -> None:
-        """One epoch is done and on disk."""
-        torch.set_num_threads(options.cpus)  # as a worker has: how sums are split shows in the last bit
+        """One epoch is done and on disk; beside it, what a fit comes to that is left alone."""
+        train, validation = files.read_examples("train"), files.read_examples("validation")
+        whole.update(fit(train, validation, options.fit).best_weights())
 
         def stop(fitting: Any) -> None:
             files.write_state(fitting.state())
-            raise KeyboardInterrupt
+            raise KilledError
 
-        fit(files.read_examples("train"), files.read_examples("validation"), options.fit, on_epoch=stop)
+        fit(train, validation, options.fit, on_epoch=stop)
 
-    options = TrainOptions(name="again", size=SIZE, fit=FIT)
-    monkeypatch.setattr(job, "_fit", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train(world.workspace, options)
-    assert world.workspace.read_manifest("models", "again") is None, "a half-trained model is absent"
-    monkeypatch.setattr(job, "_fit", real)
-    resumed = train(world.workspace, options)
-    assert [line["epoch"] for line in resumed["curve"]] == [0, 1, 2]
-    again = weights(world, "again")
-    assert all(np.array_equal(again[key], whole[key]) for key in whole)
-    capsys.readouterr()
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "_fit", killed)
+        with pytest.raises(KilledError):
+            main(flags)
+    assert world.workspace.read_manifest("models", "m") is None, "a half-trained model is absent"
+    summary = main(flags)
+    assert json.loads(json.dumps(summary))["job"] == "train" and not summary["done_before"]
+    assert summary["n_train"] == 300 and summary["ndcg@10"] > 0.2
+    manifest = load_model(world.workspace, "m").manifest
+    assert [line["epoch"] for line in manifest["curve"]] == [0, 1, 2] and summary["epochs"] == 3
+    assert (manifest["snapshot"], manifest["fingerprint"]) == (world.snapshot, world.spec.fingerprint)
+    found = np.load(world.workspace.path("models", "m", "weights.npz"))
+    assert sorted(found.files) == sorted(whole) and all(np.array_equal(found[key], whole[key]) for key in whole)
+    assert world.workspace.folders("models", "m") == [], "nothing of the training is left"
+    assert main(flags)["done_before"]
 
 
 def test_flags_that_mean_nothing_are_refused(world: World, tmp_path: Path) -> None:

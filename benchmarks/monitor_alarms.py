@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.monitor_world import WorldPosts, read_posts
+from benchmarks.monitor_world import KNOWN, WorldPosts, read_posts
 from dynprof.decay import Decay
 from dynprof.drift.alarms import judge, replay_measures
 from dynprof.drift.bucket_pass import BLOCK_US
@@ -119,7 +119,7 @@ def main() -> None:
     made.add_argument("--users", type=int, default=1_200, help="of the world; about half of a third are used")
     made.add_argument("--events", type=int, default=120_000)
     made.add_argument("--replays", type=int, default=20)
-    made.add_argument("--encoder", default="hashing:64")
+    made.add_argument("--encoder", default=KNOWN)
     made.add_argument("--share", type=float, default=0.1)
     args = made.parse_args()
     began = time.perf_counter()

@@ -5,7 +5,7 @@ sudden events left out, have on one day more posts than usual: another user's, w
 turn where that day is named; windows named in users as they are count as false, though some of them change abruptly.
 One JSON line:
 
-    python -m benchmarks.monitor_turns --posts 10,20,30,50
+    python -m benchmarks.monitor_turns --posts 5,10,20,30
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.monitor_world import WorldPosts, read_posts
+from benchmarks.monitor_world import KNOWN, WorldPosts, read_posts
 from dynprof.decay import Decay
 from dynprof.drift.spec import MonitorSpec
 from dynprof.drift.surprise import cut_windows
@@ -76,8 +76,8 @@ def _planted(trail: Trail, lender: Trail, day_us: int, n_posts: int, rng: np.ran
 def main() -> None:
     """Measure, one JSON line."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--posts", default="10,20,30,50")
-    made.add_argument("--encoder", default="hashing:64")
+    made.add_argument("--posts", default="5,10,20,30")
+    made.add_argument("--encoder", default=KNOWN)
     args = made.parse_args()
     began = time.perf_counter()
     posts = read_posts(WorldSpec(400, 40_000, seed=2, days=180, languages=("en",)), args.encoder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,13 @@ from dynprof.drift.trail import Trail
 from dynprof.encoders import load_encoder
 from dynprof.world import TOPICS, World, WorldSpec
 
-__all__ = ["WorldPosts", "read_posts"]
+__all__ = ["KNOWN", "WorldPosts", "agreement", "read_posts"]
+
+KNOWN = "known"
+"""Instead of an encoder: vectors made from the true topics, for tests that have no time for a transformer."""
+
+_DIM, _WITHIN, _BETWEEN = 64, 0.46, 0.25
+"""Mean cosine of posts of one topic and of two, as the encoder `static` has them in this world: `main` prints both."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,46 @@ def read_posts(spec: WorldSpec, encoder: str = "hashing:64") -> WorldPosts:
     known = pc.and_(pc.is_valid(events["text"]), pc.is_valid(place))
     events, place = events.filter(known), np.asarray(pc.drop_null(place.filter(known)))
     number = np.asarray(pc.index_in(truth["topic"], value_set=pa.array(TOPICS)))
-    vectors = load_encoder(encoder).encode(events["text"].to_pylist())
+    topic = number[place].astype(np.int64)
+    vectors = _known(topic, spec.seed) if encoder == KNOWN else load_encoder(encoder).encode(events["text"].to_pylist())
     return WorldPosts(
         world,
         np.array([int(u[1:]) for u in events["user_id"].to_pylist()]),
         events["timestamp"].cast(pa.int64()).to_numpy(),
         np.asarray(vectors, np.float32),
-        number[place].astype(np.int64),
+        topic,
         np.asarray(truth["sudden"])[place],
     )
+
+
+def _known(topic: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.float32]:
+    """(n, dim) unit vectors with the mean cosines above."""
+    rng = np.random.default_rng(seed)
+    centres, common = rng.standard_normal((len(TOPICS), _DIM)), rng.standard_normal(_DIM)
+    noise = rng.standard_normal((len(topic), _DIM))
+    parts = (_BETWEEN, common), (_WITHIN - _BETWEEN, centres[topic]), (1 - _WITHIN, noise)
+    raw = sum(np.sqrt(share) * vectors for share, vectors in parts)
+    return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32)
+
+
+def agreement(posts: WorldPosts) -> tuple[float, float]:
+    """Mean cosine of two posts of one topic, and of two topics."""
+    groups = [posts.vectors[posts.topic == t].astype(np.float64) for t in np.unique(posts.topic)]
+    sums = np.array([g.sum(axis=0) for g in groups])
+    sizes = np.array([len(g) for g in groups])
+    within = (np.square(sums).sum(axis=1) - sizes) / (sizes * (sizes - 1))
+    means = sums / sizes[:, None]
+    between = (means @ means.T)[~np.eye(len(means), dtype=bool)]
+    return float(within.mean()), float(between.mean())
+
+
+def main() -> None:
+    """Print the agreement of encoders, one JSON line each: `python -m benchmarks.monitor_world static known`."""
+    for encoder in sys.argv[1:]:
+        posts = read_posts(WorldSpec(100, 4_000, seed=2, days=60, languages=("en",)), encoder)
+        within, between = agreement(posts)
+        print(json.dumps({"encoder": encoder, "posts": len(posts.user), "within": within, "between": between}))
+
+
+if __name__ == "__main__":
+    main()

@@ -39,7 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--short", default="7d", help="half-life of the recent side of the drift")
     made.add_argument("--long", default="365d", help="half-life of the lasting side")
     made.add_argument("--window", default="1d", help="length of a window of sudden events")
-    made.add_argument("--sudden-z", type=float, default=6.0, help="above it a window is sudden")
+    made.add_argument("--sudden-z", type=float, default=6.0, help="above it a window is a sudden turn")
+    made.add_argument("--share-z", type=float, default=4.0, help="above it a topic's share of the posts is sudden")
     made.add_argument("--threshold", action="append", default=[], metavar="MEASURE=LIMIT", help="a limit of your own")
     made.add_argument("--page", action="store_true", help="also reports/<name>.html, and its plots as PNG and CSV")
     made.add_argument("--shown", default="impression,shown,view", help="event types that say what was shown")
@@ -76,6 +77,7 @@ def spec_from(args: argparse.Namespace, workspace: Workspace) -> tuple[MonitorSp
         long=args.long,
         window=args.window,
         sudden_z=args.sudden_z,
+        share_z=args.share_z,
         thresholds=parse_thresholds(args.threshold),
         shown=tuple(t.strip() for t in args.shown.split(",") if t.strip()),
         test_share=args.test_share,

@@ -31,8 +31,9 @@ _PERMUTATIONS = 500
 
 @dataclass
 class _Drift:
-    """What the comparison of two snapshots said."""
+    """What the comparison of two snapshots said. `turns`: (n,) of the sampled users, NaN for who is not in both."""
 
+    turns: npt.NDArray[np.float64]
     verdicts: Sequence[Verdict] = ()
     p: dict[str, float] = field(default_factory=dict)
     n_users: int = 0
@@ -47,7 +48,7 @@ def make_report(passes: Passes, notes: Sequence[str]) -> MonitorReport:
     tables = {
         **evolution_tables(passes.find, spec),
         **_sudden(passes),
-        "drift": drift_table(users),
+        "drift": drift_table(users, drift.turns),
         "cost": rows_table("cost", _cost(passes)),
         "popularity": rows_table("popularity", _popularity(passes, users)),
         "population": rows_table("population", [vars(v) for v in drift.verdicts]),
@@ -72,7 +73,7 @@ def make_report(passes: Passes, notes: Sequence[str]) -> MonitorReport:
 def _population(passes: Passes, users: pa.Table) -> _Drift:
     spec = passes.spec
     if spec.span is None:
-        return _Drift()
+        return _Drift(np.full(len(users), np.nan))
     dim, workspace = len(passes.asked.mean), passes.corpus.workspace
     stores = [SnapshotStore(workspace, name) for name in (spec.span.against, spec.snapshot)]
     rows, pairs = _in_both(users, stores, passes)
@@ -81,14 +82,16 @@ def _population(passes: Passes, users: pa.Table) -> _Drift:
             f"No population drift: {len(rows)} sampled users have events before {spec.span.against} and are in both "
             f"snapshots; {MIN_USERS} are needed."
         )
-        return _Drift(n_users=len(rows), notes=[said])
+        return _Drift(np.full(len(users), np.nan), n_users=len(rows), notes=[said])
     replays = matrix_from(users["replays"].take(pa.array(rows)))
     replays = replays.reshape(len(rows), spec.replays, 2, dim).swapaxes(0, 1).astype(np.float32)
     measured, turns = replay_measures(replays, seed=spec.seed)
     moved = compare_populations(
         pairs[:, 0], pairs[:, 1], own_reference=turns, n_permutations=_PERMUTATIONS, seed=spec.seed
     )
-    return _Drift(judge(moved, measured, spec.thresholds), moved.p, len(rows))
+    turns = np.full(len(users), np.nan)
+    turns[rows] = moved.own
+    return _Drift(turns, judge(moved, measured, spec.thresholds), moved.p, len(rows))
 
 
 def _in_both(

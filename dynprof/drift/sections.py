@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dynprof.drift.spec import MonitorSpec, decay_name
@@ -54,10 +55,16 @@ def evolution_tables(read: ReadParts, spec: MonitorSpec) -> dict[str, pa.Table]:
     return {"entities": entities, **{name: rows_table(name, rows) for name, rows in made.items()}}
 
 
-def drift_table(users: pa.Table) -> pa.Table:
-    """One row a user: how far the short profile is from the long one, against others and against the own past."""
+def drift_table(users: pa.Table, turns: npt.NDArray[np.float64]) -> pa.Table:
+    """One row a user: how far the short profile is from the long one, against others and against the own past.
+
+    Args:
+        users: `USERS`.
+        turns: (n,) 1 - cosine to the profile in the earlier snapshot; NaN where there is none.
+    """
     z = robust_z(users["drift"].to_numpy())
-    return users.select(["user_id", "n_events", "norm", "drift", "z_own"]).append_column("z_all", pa.array(z))
+    kept = users.select(["user_id", "n_events", "norm", "drift", "z_own"])
+    return kept.append_column("z_all", pa.array(z)).append_column("turn", pa.array(turns, from_pandas=True))
 
 
 def joined_topics(parts: Callable[[list[str] | None], Iterable[pa.Table]], n_topics: int, dim: int) -> TopicWindows:
@@ -89,9 +96,9 @@ def topic_rows(windows: TopicWindows, spec: MonitorSpec) -> pa.Table:
 
 
 def _topics(windows: TopicWindows, found: SuddenTopics, spec: MonitorSpec) -> Iterator[dict[str, object]]:
-    sides = (("share", found.shares, found.share_z), ("turn", found.surprises, found.turn_z))
-    for reason, values, z in sides:
-        for row, topic in np.argwhere((z > spec.sudden_z) & (windows.counts >= MIN_POSTS)).tolist():
+    share, turn = (found.shares, found.share_z, spec.share_z), (found.surprises, found.turn_z, spec.sudden_z)
+    for reason, (values, z, limit) in (("share", share), ("turn", turn)):
+        for row, topic in np.argwhere((z > limit) & (windows.counts >= MIN_POSTS)).tolist():
             start = int(windows.start_us[row])
             yield {
                 "kind": "topic",

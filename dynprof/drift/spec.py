@@ -71,7 +71,8 @@ class MonitorSpec:
         long: Of the lasting side.
         window: Length of a window of sudden events.
         history: Windows that an entity needs before one can be sudden.
-        sudden_z: Above it a window is sudden.
+        sudden_z: Above it a window is a sudden turn.
+        share_z: Above it a topic's share of a window is sudden; log odds have thinner tails than turns.
         topics: Number of topics; 0 looks at no topic.
         replays: Of the A/A replay.
         thresholds: Limits that stand for the replays', by measure.
@@ -98,6 +99,7 @@ class MonitorSpec:
     window: Duration = "1d"
     history: int = 14
     sudden_z: float = 6.0
+    share_z: float = 4.0
     topics: int = 24
     replays: int = 20
     thresholds: Mapping[str, float] = field(default_factory=dict)

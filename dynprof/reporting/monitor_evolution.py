@@ -15,6 +15,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 _REAL_TIME = "interaction"
 _ALPHA = 0.1
+_ALPHAS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_COUNTS = tuple(4**power for power in range(16))
 _CURVES = (
     ("step", "What each interaction taught", "1 - cosine to the embedding before"),
     ("away", "How far from the last embedding", "1 - cosine to the last"),
@@ -39,9 +41,10 @@ def maturity_section(maturity: Rows) -> Section:
             _curve(schedule, rows, "alpha", "median", number, bounds=("p25", "p75"))
             for number, (schedule, rows) in enumerate(_by_schedule(mine))
         ]
-        x, y = Axis("alpha, 1 - cosine that counts as mature", log=True, form="g"), Axis("interactions", form=".0f")
+        x, y = Axis("alpha", log=True, ticks=_ticks(mine, "alpha", _ALPHAS)), Axis("interactions", form=".0f")
         charts.append(Curves(f"maturity-{len(charts)}", f"{kind}s, {decay}", "", x, y, curves))
-    said = " ".join(_told(maturity, kind, decay) for kind, decay in _kinds(maturity))
+    told = " ".join(_told(maturity, kind, decay) for kind, decay in _kinds(maturity))
+    said = f"Alpha is the 1 - cosine to the last embedding that counts as mature; bands are the middle half. {told}"
     title = "Interactions to maturity, by how often profiles are updated"
     return Section("maturity", "Interactions to maturity", [Panels("maturity-plot", title, said, charts)])
 
@@ -68,7 +71,8 @@ def _over_interactions(curve: Rows, name: str, title: str, axis: str) -> Panels:
             known = [r for r in mine if r[f"{name}_p50"] is not None]
             columns = (f"{name}_p25", f"{name}_p75")
             curves.append(_curve(decay, known, "n_from", f"{name}_p50", number, bounds=columns))
-        x = Axis("number of interactions", log=True, form="g")
+        own = [r for r in curve if r["kind"] == kind]
+        x = Axis("number of interactions", log=True, ticks=_ticks(own, "n_from", _COUNTS))
         charts.append(Curves(f"{name}-{len(charts)}", f"{kind}s", "", x, Axis(axis), curves))
     said = "Median over entities, and the middle half of them, in groups of half an octave of interactions; real time."
     return Panels(f"{name}-plot", title, said, charts)
@@ -125,6 +129,12 @@ def _told(maturity: Rows, kind: str, decay: str) -> str:
     alpha = min((r["alpha"] for r in mine), key=lambda a: abs(a - _ALPHA))
     found = [f"{r['median']:g} ({r['schedule']})" for r in mine if r["alpha"] == alpha]
     return f"{kind}s, {decay}: median {', '.join(found)} at alpha {alpha:g}."
+
+
+def _ticks(rows: Rows, column: str, among: Sequence[float]) -> list[tuple[float, str]]:
+    """Those of some numbers that lie within a column."""
+    values = [r[column] for r in rows]
+    return [(tick, f"{tick:g}") for tick in among if min(values) <= tick <= max(values)]
 
 
 def _kinds(rows: Rows) -> list[tuple[str, str]]:

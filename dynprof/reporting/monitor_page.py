@@ -100,22 +100,24 @@ def _population(document: Mapping[str, Any], rows: Rows) -> Section:
     blocks: list[Block] = []
     if document["alarms"]:
         blocks.append(Warned(f"Above its limit: {', '.join(document['alarms'])}."))
-    unit = [max(r["replay_sd"], 1e-12) for r in rows]
-    value, limit = (
-        [(r[side] - r["replay_mean"]) / u for r, u in zip(rows, unit, strict=True)] for side in ("value", "limit")
-    )
     said = (
-        f"Against {document['facts']['against']}, {document['facts']['n_compared_users']} users. Zero is the mean of "
-        "the A/A replays; a value to the right of its limit is an alarm."
+        f"Against {document['facts']['against']}, {document['facts']['n_compared_users']} users. To the right of 1 is "
+        "an alarm; limits are what one more A/A replay stays below, or your own."
     )
-    points = [Points("value", value), Points("limit", limit, colour=1)]
-    labels, axis = [r["measure"] for r in rows], Axis("standard deviations of the replays", form=".2f")
-    blocks.append(Dots("population-plot", "Each measure, and its limit", said, axis, labels, points, zero=True))
+    shown = (("between the snapshots", "value"), ("mean of the replays", "replay_mean"))
+    points = [Points(name, [_over_limit(r, side) for r in rows], colour=i) for i, (name, side) in enumerate(shown)]
+    labels, axis = [r["measure"] for r in rows], Axis("share of the limit", form=".3f")
+    blocks.append(Dots("population-plot", "Each measure over its limit", said, axis, labels, points, zero=True))
     columns = ("measure", "value", "replay_mean", "replay_sd", "limit", "alarm")
     blocks.append(_table("Measures of population drift", rows, columns))
     if document["p"]:
         blocks.append(Facts([(f"p of {name}", f"{value:.4f}") for name, value in document["p"].items()]))
     return Section("population", title, blocks)
+
+
+def _over_limit(row: Mapping[str, Any], side: str) -> float | None:
+    """None for a limit of 0, which somebody may have asked for."""
+    return float(row[side] / row["limit"]) if row["limit"] > 0 else None
 
 
 def _popularity(document: Mapping[str, Any], popularity: Rows, spearman: Rows) -> Section:

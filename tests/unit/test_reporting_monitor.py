@@ -90,7 +90,7 @@ def test_a_plot_has_the_numbers_of_its_table() -> None:
     charts = {c.name: c for c in monitor_page("monitor-1", document, tables).charts}
     drift = charts["population-plot"]
     assert isinstance(drift, Dots)
-    assert drift.points[0].values[0] == pytest.approx(4) and drift.points[1].values[0] == pytest.approx(3)
+    assert drift.points[0].values == [pytest.approx(0.7 / 0.65), pytest.approx(0.5)]
     rows = [r for r in tables["maturity"].to_pylist() if (r["kind"], r["decay"]) == ("user", "static")]
     shown = [r for r in chart_table(charts["maturity-plot"]).rows if r[0] == "users, static"]
     assert [r[3].value for r in shown] == [r["median"] for r in rows]  # type: ignore[union-attr]

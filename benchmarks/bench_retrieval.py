@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import cache, partial
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # before numpy reads them
 
@@ -45,6 +45,9 @@ DAY_US, NOW_US = 86_400_000_000, 20_000 * 86_400_000_000
 Search = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int64]]
 """(m, dim) profiles of norm 1 to (m, K) rows."""
 
+Built = tuple[Search, int]
+"""And the bytes that it holds."""
+
 
 def main() -> None:
     """Build every candidate, ask all of them in turn, print the line."""
@@ -53,10 +56,10 @@ def main() -> None:
     vectors, profiles = topical_vectors(flags.items, flags.dim), topical_profiles(flags.queries, flags.dim)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
     truth, missing, built = _truth(vectors, profiles), [], {}
-    for name, make in _candidates(flags.graph, flags.asked).items():
+    for name, make in _candidates(vectors, flags).items():
         start = time.perf_counter()
         try:
-            search, size = make(vectors)
+            search, size = make()
         except ImportError as error:
             missing.append(str(error))
             continue
@@ -85,28 +88,35 @@ def main() -> None:
     print(json.dumps({**line, "machine": machine()}))
 
 
-def _candidates(graph: bool, n_asked: int) -> dict[str, Callable[[Any], tuple[Search, int]]]:
-    """Name to a maker of a search and of the bytes it holds. `_many`: so many questions at once."""
-    exact: dict[str, Callable[[Any], tuple[Search, int]]] = {
-        "ours": lambda v: _ours(v, "cosine", graph, n_asked),
-        "ours_time": lambda v: _ours(v, "cosine_time", graph, n_asked),
-        f"ours_{TOGETHER}_together": lambda v: _ours(v, "cosine", graph, n_asked),
-        "numpy": _numpy,
-        "faiss_flat": _faiss,
-        "lancedb_flat": _lancedb,
+def _candidates(vectors: npt.NDArray[np.float16], flags: argparse.Namespace) -> dict[str, Callable[[], Built]]:
+    """Name to a maker. `_together`: so many questions at once."""
+    index = cache(partial(_index, vectors, flags.graph, flags.asked))  # three ways to ask, one index
+    makers: dict[str, Callable[[], Built]] = {
+        "ours": lambda: _ours(*index(), "cosine"),
+        "ours_time": lambda: _ours(*index(), "cosine_time"),
+        f"ours_{TOGETHER}_together": lambda: _ours(*index(), "cosine"),
+        "numpy": partial(_numpy, vectors),
+        "faiss_flat": partial(_faiss, vectors),
+        "lancedb_flat": partial(_lancedb, vectors),
+        "usearch_f16": partial(_usearch, vectors),
     }
     # A flat search over a million vectors takes a second each in the slowest of them: nobody's alternative to a graph.
-    kept = exact if not graph else {n: m for n, m in exact.items() if n.startswith("ours") or n == "faiss_flat"}
-    return {**kept, "usearch_f16": _usearch}
+    without = {"numpy", "lancedb_flat"} if flags.graph else set()
+    wanted = flags.only.split(",") if flags.only else [name for name in makers if name not in without]
+    return {name: makers[name] for name in wanted}
 
 
-def _ours(vectors: npt.NDArray[np.float16], metric: Metric, graph: bool, n_asked: int) -> tuple[Search, int]:
+def _index(vectors: npt.NDArray[np.float16], graph: bool, n_asked: int) -> tuple[ItemIndex, int]:
+    """Ours, and the bytes it holds."""
     created_us = NOW_US - np.linspace(365, 0, len(vectors)).astype(np.float64) * DAY_US
     codes = encode(vectors)
     made = Graph.build(codes) if graph else None
     kept = codes if made is None else codes.part(len(codes) - len(codes) // 4, len(codes))
     index = ItemIndex(vectors, created_us.astype(np.int64), kept, made, n_asked=n_asked)
-    size = vectors.nbytes + kept.values.nbytes + 8 * len(kept) + (made.size_bytes if made else 0)
+    return index, vectors.nbytes + kept.values.nbytes + 8 * len(kept) + (made.size_bytes if made else 0)
+
+
+def _ours(index: ItemIndex, size: int, metric: Metric) -> Built:
     decay = Decay("exponential", "2d")
 
     def search(profiles: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -116,7 +126,7 @@ def _ours(vectors: npt.NDArray[np.float16], metric: Metric, graph: bool, n_asked
     return search, size
 
 
-def _numpy(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
+def _numpy(vectors: npt.NDArray[np.float16]) -> Built:
     rows = vectors.astype(np.float32)
 
     def search(profiles: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -127,7 +137,7 @@ def _numpy(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
     return search, rows.nbytes
 
 
-def _faiss(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
+def _faiss(vectors: npt.NDArray[np.float16]) -> Built:
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -136,7 +146,7 @@ def _faiss(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
     return lambda profiles: np.asarray(index.search(profiles, K)[1]), 4 * vectors.size
 
 
-def _usearch(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
+def _usearch(vectors: npt.NDArray[np.float16]) -> Built:
     """With its own defaults, over fp16: what one has without us."""
     index = Index(ndim=vectors.shape[1], metric="cos", dtype="f16")
     index.add(np.arange(len(vectors), dtype=np.uint64), vectors, threads=0)
@@ -149,7 +159,7 @@ def _usearch(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
     return search, int(index.memory_usage)
 
 
-def _lancedb(vectors: npt.NDArray[np.float16]) -> tuple[Search, int]:
+def _lancedb(vectors: npt.NDArray[np.float16]) -> Built:
     import lancedb
     import pyarrow as pa
 
@@ -216,6 +226,9 @@ def _flags() -> argparse.Namespace:
     made.add_argument("--queries", type=int, default=200)
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--graph", action="store_true", help="with a graph, against usearch and FAISS flat alone")
+    made.add_argument(
+        "--only", default="", help="of the candidates, by name, with commas: a graph takes minutes to build"
+    )
     made.add_argument("--asked", type=int, default=LEAST_ASKED, help="rows asked of the graph: recall against time")
     return made.parse_args()
 

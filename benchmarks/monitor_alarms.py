@@ -91,7 +91,7 @@ def alarms_of(users: Stable, *, share: float, n_replays: int, seed: int) -> list
         counts = trail.before(np.array(times))
         if not counts[0]:
             continue
-        trail = Trail(*(a[: counts[1]] for a in (trail.at_us, trail.weights, trail.vectors)))
+        trail = trail.first(int(counts[1]))
         prior = np.zeros(trail.vectors.shape[1], np.float32)
         pairs.append(profiles_along(trail, counts, np.array(times), DECAY, prior=prior, prior_weight=0.1).vectors)
         given: dict[str, Any] = {"prior": np.stack([prior, prior]), "prior_weight": 0.1, "stretch": stretch}

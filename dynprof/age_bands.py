@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,7 @@ BANDS = ("1h", "1d", "7d", "30d", "90d", "1y")
 _ENDS_S = np.array([parse_duration(end) for end in BANDS])
 
 
-@dataclass(frozen=True)
-class AgeBand:
+class AgeBand(NamedTuple):
     """One band.
 
     Attributes:

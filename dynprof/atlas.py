@@ -7,7 +7,7 @@ on it later (a user's path, a live profile) is projected on the same axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -155,13 +155,14 @@ class Sheet:
     """Points in two dimensions.
 
     Attributes:
-        projection: Axes.
+        projection: The principal axes.
         numbers: (n,) user numbers or catalogue rows.
         places: (n, 2) float32.
         activity: (n,) number of events of a user; days since it appeared of an item.
         languages: Most frequent language of a user's events; of an item its own.
         topics: See `Topics`.
         n_total: How many there are of which these are shown.
+        is_projected: Whether points lie where `projection` places their vectors.
     """
 
     projection: Projection
@@ -171,13 +172,34 @@ class Sheet:
     languages: Codes
     topics: Codes
     n_total: int
+    is_projected: bool = True
 
     def without(self, numbers: Sequence[int]) -> Sheet:
         """The same without some points."""
-        keep = ~np.isin(self.numbers, np.asarray(list(numbers), np.int64))
+        return self._kept(~np.isin(self.numbers, np.asarray(list(numbers), np.int64)))
+
+    def placed(self, numbers: IntArray, places: npt.NDArray[np.float32]) -> Sheet:
+        """The same points elsewhere; those without a place are left out.
+
+        Args:
+            numbers: (m,) rising.
+            places: (m, 2).
+        """
+        kept = self._kept(np.isin(self.numbers, numbers))
+        there = places[np.searchsorted(numbers, kept.numbers)]
+        return replace(kept, places=there, n_total=self.n_total, is_projected=False)
+
+    def _kept(self, keep: npt.NDArray[np.bool_]) -> Sheet:
         languages, topics = (Codes(c.names, c.of[keep]) for c in (self.languages, self.topics))
-        points = self.numbers[keep], self.places[keep], self.activity[keep]
-        return Sheet(self.projection, *points, languages, topics, self.n_total - int((~keep).sum()))
+        return replace(
+            self,
+            numbers=self.numbers[keep],
+            places=self.places[keep],
+            activity=self.activity[keep],
+            languages=languages,
+            topics=topics,
+            n_total=self.n_total - int((~keep).sum()),
+        )
 
 
 def _centered(vectors: FloatArray, mean: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dynprof.decay import Decay
 from dynprof.sums import weighted_sums
 
-__all__ = ["MICROSECONDS", "Profiles", "age_seconds", "exact_profiles", "masses_by_user", "shrink"]
+__all__ = ["MICROSECONDS", "Profiles", "age_seconds", "exact_profiles", "mass_of_one", "masses_by_user", "shrink"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,6 +44,14 @@ def age_seconds(as_of_us: int | npt.NDArray[np.int64], event_us: npt.NDArray[np.
 def masses_by_user(users: npt.NDArray[np.integer], weights: FloatArray, n_users: int) -> FloatArray:
     """Sum of weights by user, float64 also where there is no event at all."""
     return np.bincount(users, weights, n_users).astype(np.float64)
+
+
+def mass_of_one(at_us: npt.NDArray[np.int64], weights: FloatArray, decay: Decay, as_of_us: int) -> tuple[float, float]:
+    """`mass` and `n_effective` of one user's few events, to the bit as they are in `Profiles`, without a vector."""
+    early = at_us < as_of_us
+    decayed = (weights * decay.weights(age_seconds(as_of_us, at_us)))[early].tolist()
+    mass, square_mass = sum(map(abs, decayed), 0.0), sum((w * w for w in decayed), 0.0)
+    return mass, mass * mass / square_mass if square_mass > 0 else 0.0
 
 
 def shrink(

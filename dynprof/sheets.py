@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,7 +17,7 @@ from dynprof.store import SnapshotStore
 from dynprof.user_directory import UserDirectory
 from dynprof.word_labels import Background
 
-__all__ = ["find_topics", "item_sheet", "user_sheet"]
+__all__ = ["Points", "find_topics", "item_points", "item_sheet", "user_points", "user_sheet"]
 
 _TOPICS_FROM = 20_000
 _DAY_US = 86_400_000_000
@@ -27,43 +29,65 @@ def find_topics(catalogue: ItemCatalogue, background: Background) -> Topics:
     return Topics.of(catalogue.unit_vectors(rows), catalogue.base.table["text"].take(pa.array(rows)), background)
 
 
-def user_sheet(store: SnapshotStore, index: NeighborIndex, directory: UserDirectory, topics: Topics) -> Sheet:
+@dataclass(frozen=True)
+class Points:
+    """Whom or what a sheet shows.
+
+    Attributes:
+        numbers: (n,) user numbers or catalogue rows, rising, at most `MOST_POINTS`.
+        vectors: (n, dim) float32.
+        n_total: How many there are of which these are shown.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    n_total: int
+
+
+def user_points(store: SnapshotStore, index: NeighborIndex) -> Points:
     """Users with events, at the first decay that the snapshot was built with, as of its time."""
     matrix = index.matrix(store.spec.decays[0])
     everybody = np.flatnonzero(matrix.mass > 0)
     numbers = everybody[evenly(len(everybody), MOST_POINTS)]
-    projection = Projection.fit(matrix.vectors[everybody])
-    vectors = matrix.vectors[numbers]
-    languages = _languages_of_users(store, directory.ids.take(pa.array(numbers)))
-    activity = directory.n_events[numbers].astype(np.float32)
+    return Points(numbers, matrix.vectors[numbers], len(everybody))
+
+
+def user_sheet(store: SnapshotStore, index: NeighborIndex, directory: UserDirectory, topics: Topics) -> Sheet:
+    """Users on their principal components."""
+    points = user_points(store, index)
+    projection = Projection.fit(points.vectors)
     return Sheet(
         projection,
-        numbers,
-        projection.place(vectors),
-        activity,
-        languages,
-        topics.codes(vectors),
-        len(everybody),
+        points.numbers,
+        projection.place(points.vectors),
+        directory.n_events[points.numbers].astype(np.float32),
+        _languages_of_users(store, directory.ids.take(pa.array(points.numbers))),
+        topics.codes(points.vectors),
+        points.n_total,
     )
 
 
-def item_sheet(store: SnapshotStore, catalogue: ItemCatalogue, topics: Topics) -> Sheet:
+def item_points(store: SnapshotStore, catalogue: ItemCatalogue) -> Points:
     """Items of the snapshot's corpus that appeared before its time and have not been removed since."""
     there = np.arange(catalogue.n_before(store.spec.as_of_us))
     there = there[~catalogue.index.is_removed(there)]
     rows = there[evenly(len(there), MOST_POINTS)]
-    vectors = catalogue.unit_vectors(rows)
-    projection = Projection.fit(vectors)
-    age_days = (store.spec.as_of_us - catalogue.created_us[rows]) / _DAY_US
-    languages = coded(catalogue.base.table["language"].take(pa.array(rows)))
+    return Points(rows, catalogue.unit_vectors(rows), len(there))
+
+
+def item_sheet(store: SnapshotStore, catalogue: ItemCatalogue, topics: Topics) -> Sheet:
+    """Items on their principal components."""
+    points = item_points(store, catalogue)
+    projection = Projection.fit(points.vectors)
+    age_days = (store.spec.as_of_us - catalogue.created_us[points.numbers]) / _DAY_US
     return Sheet(
         projection,
-        rows,
-        projection.place(vectors),
+        points.numbers,
+        projection.place(points.vectors),
         age_days.astype(np.float32),
-        languages,
-        topics.codes(vectors),
-        len(there),
+        coded(catalogue.base.table["language"].take(pa.array(points.numbers))),
+        topics.codes(points.vectors),
+        points.n_total,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 
 from dynprof.decay import Decay
 from dynprof.errors import AsOfError
-from dynprof.profile import Profiles
+from dynprof.profile import Profiles, mass_of_one
 from dynprof.snapshot import format_time_us
 from dynprof.state import ProfileStates
 
@@ -26,7 +28,6 @@ class UserProfile:
     """One user's profile as of one time.
 
     Attributes:
-        vector: (dim,) float32, norm <= 1.
         mass: sum |w|.
         n_effective: How many equal events would carry the same information.
         error_bound: Bound on the distance to the exact profile; 0 for light users.
@@ -34,9 +35,9 @@ class UserProfile:
         first_us: Time of the earliest of them, microseconds since 1970; None without events.
         last_us: Time of the latest of them.
         prior: What the profile is shrunk towards, and all it is made of where `mass` is 0.
+        read_vector: Gives `vector`.
     """
 
-    vector: npt.NDArray[np.float32]
     mass: float
     n_effective: float
     error_bound: float
@@ -44,6 +45,12 @@ class UserProfile:
     first_us: int | None
     last_us: int | None
     prior: Prior
+    read_vector: Callable[[], npt.NDArray[np.float32]]
+
+    @cached_property
+    def vector(self) -> npt.NDArray[np.float32]:
+        """(dim,) float32, norm <= 1. Made when first asked for: what else is said of a profile needs none."""
+        return self.read_vector()
 
     @property
     def basis(self) -> Literal["events", "bio", "population"]:
@@ -54,7 +61,8 @@ class UserProfile:
     def of(cls, read: Profiles, span: tuple[int, int | None, int | None], prior: Prior) -> UserProfile:
         """The only row of `read`, with number, first and last time of its events."""
         mass, n_effective, bound = (float(a[0]) for a in (read.mass, read.n_effective, read.error_bound))
-        return cls(read.vectors[0], mass, n_effective, bound, *span, prior)
+        vector: npt.NDArray[np.float32] = read.vectors[0]
+        return cls(mass, n_effective, bound, *span, prior, lambda: vector)
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,15 @@ class KnownUser:
         Raises:
             AsOfError: The user has sums instead of events, and the time is not after the last of them.
         """
-        span = self._span(as_of_us)
-        read = self.states.profile(decay, as_of_us, prior=self.prior[None], prior_weight=self.prior_weight)
-        return UserProfile.of(read, span, self.prior_kind)
+        span, read = self._span(as_of_us), partial(self._read, decay, as_of_us)
+        if self.is_heavy:
+            return UserProfile.of(read(), span, self.prior_kind)
+        events = self.states.events
+        mass, n_effective = mass_of_one(events.at_us, events.weights, decay, as_of_us)
+        return UserProfile(mass, n_effective, 0.0, *span, self.prior_kind, lambda: read().vectors[0])
+
+    def _read(self, decay: Decay, as_of_us: int) -> Profiles:
+        return self.states.profile(decay, as_of_us, prior=self.prior[None], prior_weight=self.prior_weight)
 
     def _span(self, as_of_us: int) -> tuple[int, int | None, int | None]:
         if not self.is_heavy:

@@ -21,6 +21,7 @@ from dynprof.drift.storage import read_document, write_document
 from dynprof.drift.topics import find_topics
 from dynprof.embedded import CorpusVectors, open_vectors
 from dynprof.lineage import corpus_of
+from dynprof.reporting.monitor_page import write_monitor
 from dynprof.snapshot import SNAPSHOTS, read_spec
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, ray_session, run, start_logging
@@ -106,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     with watch.stage("monitor"):
         spec, notes = spec_from(args, workspace)
         document = monitor(workspace, spec, notes)
+        if args.page:
+            LOG.info("page=%s", write_monitor(workspace, spec.name)[0])
     return {"job": "monitor", **summary_of(document), "workspace": args.workspace, "seconds": watch.seconds}
 
 

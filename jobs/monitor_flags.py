@@ -39,8 +39,9 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--short", default="7d", help="half-life of the recent side of the drift")
     made.add_argument("--long", default="365d", help="half-life of the lasting side")
     made.add_argument("--window", default="1d", help="length of a window of sudden events")
-    made.add_argument("--sudden-z", type=float, default=5.0, help="above it a window is sudden")
+    made.add_argument("--sudden-z", type=float, default=6.0, help="above it a window is sudden")
     made.add_argument("--threshold", action="append", default=[], metavar="MEASURE=LIMIT", help="a limit of your own")
+    made.add_argument("--page", action="store_true", help="also reports/<name>.html, and its plots as PNG and CSV")
     made.add_argument("--shown", default="impression,shown,view", help="event types that say what was shown")
     made.add_argument("--test-share", type=float, default=0.2, help="the cost is measured on the last such share")
     defaults = MonitorSpec.__dataclass_fields__

@@ -8,23 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 
 from dynprof.drift.bucket_pass import BUCKET_TABLES, Asked
 from dynprof.drift.choice import Choice
-from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, Listed, Reader, join_lists
+from dynprof.drift.lists import LIST_LENGTH, ask_readers, readers_of
 from dynprof.drift.spec import MonitorSpec
 from dynprof.drift.storage import PARTS, find_parts, iter_parts, part_name, read_parts
 from dynprof.drift.tables import matrix_from
 from dynprof.drift.topic_posts import Window, best_posts
 from dynprof.embedded import CorpusVectors
-from dynprof.evaluation.ranking import Posed, settle_ranks
+from dynprof.evaluation.judging import Judged
+from dynprof.evaluation.protocol import TestEvents
+from dynprof.evaluation.ranking import settle_ranks
 from dynprof.evaluation.retrieval import Queries, Ranks
+from dynprof.evaluation.seen import SeenItems
 from dynprof.evaluation.shard_counts import split_texts
 from dynprof.evaluation.storage import REPORTS
-from jobs.monitor_tasks import bucket_part, items_part, posts_part, shard_part
+from jobs.evaluate_tasks import judged_from
+from jobs.monitor_tasks import Inquiry, bucket_part, items_part, posts_part, shard_part
 from jobs.stages import collect, parts_of
 
 __all__ = ["Passes"]
@@ -85,21 +90,24 @@ class Passes:
         return best_posts(self.read("topic_posts"))
 
     def ranks(self) -> Ranks:
-        """(n, schedules) of the tests."""
-        posed, counts = self._posed(), self.read("counts")
-        counted = Ranks.zeros(posed.queries.scores.shape)
-        for start in range(0, len(counts), max(len(posed.queries), 1)):
-            part = counts.slice(start, len(posed.queries))
-            counted += Ranks(matrix_from(part["above"]), matrix_from(part["tied"]))
-        LOG.info("ranked=%d", len(posed.queries))
-        return settle_ranks(posed, self.choice.tests.catalogue, counted)
+        """(n, schedules) of the tests, n > 0."""
+        queries, tests = self._stale(), self.choice.tests
+        found = self._judged("counts", (len(tests), queries.n_columns), 0)
+        LOG.info("ranked=%d", len(tests))
+        return settle_ranks(self.choice.log, tests, queries.silent, queries.clocks, found).ranks
 
-    def lists(self) -> Listed:
-        """The lists of the sampled users, in the order of the table `users`."""
-        table, n = self.read("lists"), len(self.read("users"))
-        shape = (-1, n, len(LIST_METRICS), LIST_LENGTH)
-        items, scores = (matrix_from(table[name]).reshape(shape) for name in ("items", "scores"))
-        return join_lists([Listed(np.asarray(i, np.int64), s) for i, s in zip(items, scores, strict=True)])
+    def lists(self) -> npt.NDArray[np.int32]:
+        """(n, metrics, `LIST_LENGTH`) items for the sampled users, in the order of the table `users`."""
+        readers, queries = self._readers()
+        found = self._judged("lists", (len(readers), queries.n_columns), LIST_LENGTH)
+        return settle_ranks(self.choice.log, readers, queries.silent, queries.clocks, found).lists
+
+    def _judged(self, table: str, shape: tuple[int, int], list_size: int) -> Judged:
+        """What all shards together gave."""
+        found = Judged.nothing(shape, list_size)
+        for part in self.each_part(table, None):
+            found += judged_from(part, list_size)
+        return found
 
     def _items(self) -> None:
         n_parts = -(-len(self.choice.items) // _ITEMS_A_PART)
@@ -108,39 +116,34 @@ class Passes:
         self._each(items_part, range(n_parts), "item_entities", {**given, "names": names, "n_parts": n_parts})
 
     def _shards(self) -> None:
-        texts = [ray.put(t) for t in split_texts(self.corpus, self.choice.names.text_hashes)]
-        posed, tests = self._posed(), self.choice.tests
-        given = {
-            "workspace_uri": self.corpus.workspace.uri,
-            "report": self.spec.name,
-            "texts": texts,
-            "queries": [ray.put(posed.queries)],
-            "catalogue": tests.catalogue,
-            "reader": [ray.put(self._reader())],
-        }
-        self._each(shard_part, range(len(texts)), "counts", given)
+        log, tests = self.choice.log, self.choice.tests
+        hashes = self.choice.names.text_hashes.slice(0, log.n_items)  # later texts are no candidates
+        texts = [ray.put(t) for t in split_texts(self.corpus, hashes, log.first_us)]
+        readers, served = self._readers()
+        asked = [Inquiry("lists", self._put(served, readers), readers.catalogue, LIST_LENGTH)]
+        if len(tests):
+            asked.append(Inquiry("counts", self._put(self._stale(), tests), tests.catalogue, 0))
+        given = {"workspace_uri": self.corpus.workspace.uri, "report": self.spec.name, "texts": texts, "asked": asked}
+        self._each(shard_part, range(len(texts)), asked[-1].table, given)
 
-    def _posed(self) -> Posed:
+    def _put(self, queries: Queries, tests: TestEvents) -> ray.ObjectRef:
+        return ray.put((queries, SeenItems.of(self.choice.log, tests)))
+
+    def _stale(self) -> Queries:
+        """The questions of all tests, in their order."""
         table = self.read("tests")
         order = np.argsort(table["row"].to_numpy())
-        scores = matrix_from(table["scores"])[order]
-        dim = len(self.asked.mean)
-        profiles = matrix_from(table["profiles"])[order].reshape(*scores.shape, dim)
-        excluded = Ranks(matrix_from(table["above"])[order], matrix_from(table["tied"])[order])
-        return Posed(Queries(profiles, scores), excluded, table["n_excluded"].to_numpy()[order])
+        cosines = matrix_from(table["cosines"])[order]
+        profiles = matrix_from(table["profiles"])[order].reshape(*cosines.shape, len(self.asked.mean))
+        event_us = self.choice.tests.event_us
+        return Queries(profiles, cosines, event_us, np.zeros_like(event_us))
 
-    def _reader(self) -> Reader:
-        """Whom the lists are for, in the order of the table `users`."""
-        users = self.read("users")
-        log, names = self.choice.log, self.choice.names
-        number = np.asarray(pc.index_in(users["user_id"].combine_chunks(), value_set=names.user_ids))
-        by_user = np.argsort(log.users, kind="stable")
-        first, stop = (np.searchsorted(log.users[by_user], number, side) for side in ("left", "right"))
-        seen = [np.unique(log.items[by_user[a:b]]) for a, b in zip(first, stop, strict=True)]
-        starts = np.cumsum([0, *map(len, seen)])
-        profiles = np.asarray(matrix_from(users["profile"]), np.float32)
-        items = np.concatenate([np.empty(0, np.int32), *seen]).astype(np.int32)
-        return Reader(profiles, items, starts, log.first_us, self.spec.as_of_us)
+    def _readers(self) -> tuple[TestEvents, Queries]:
+        """Whom the lists are for, in the order of the table `users`, and what they ask."""
+        users, log = self.read("users").select(["user_id", "profile"]), self.choice.log
+        number = pc.index_in(users["user_id"].combine_chunks(), value_set=self.choice.names.user_ids)
+        readers = readers_of(log, np.asarray(number), self.spec.as_of_us)
+        return readers, ask_readers(readers, np.asarray(matrix_from(users["profile"]), np.float32))
 
     def _each(self, task: Callable[..., Any], parts: Sequence[int], last: str, given: Mapping[str, Any]) -> None:
         """Run a task for every part whose last file is not there."""

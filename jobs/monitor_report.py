@@ -127,10 +127,8 @@ def _cost(passes: Passes) -> list[dict[str, object]]:
 
 
 def _popularity(passes: Passes, users: pa.Table) -> list[Any]:
-    log = passes.choice.log
-    counts = np.bincount(log.items, minlength=log.n_items)
-    listed = passes.lists()
-    return list(list_numbers(listed, users["n_events"].to_numpy(), counts, log.first_us, passes.spec.as_of_us))
+    n_events = users["n_events"].to_numpy()
+    return list(list_numbers(passes.lists(), n_events, passes.choice.log, passes.spec.as_of_us))
 
 
 def _absent(passes: Passes, taken: Lift | None, tables: dict[str, pa.Table]) -> list[str]:

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 
 from dynprof.drift.bucket import BucketTrails, open_bucket
 from dynprof.drift.bucket_pass import Asked, bucket_tables
 from dynprof.drift.items import replay_items
-from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, Reader, best_of
 from dynprof.drift.spec import MonitorSpec
 from dynprof.drift.storage import PARTS, part_name, read_parts
-from dynprof.drift.tables import lists_of
 from dynprof.drift.topic_posts import topic_posts
 from dynprof.embedded import CorpusVectors
-from dynprof.embeddings import open_shard
-from dynprof.evaluation.item_vectors import find_vectors
-from dynprof.evaluation.retrieval import Queries, Ranks
-from dynprof.evaluation.shard_counts import ShardTexts, count_shard
 from dynprof.evaluation.storage import REPORTS
-from dynprof.vector_chunk import VectorChunk
 from dynprof.workspace import Workspace
+from jobs.evaluate_tasks import judge_part
 
-__all__ = ["bucket_part", "items_part", "posts_part", "shard_part"]
+__all__ = ["Inquiry", "bucket_part", "items_part", "posts_part", "shard_part"]
 
 Batch = dict[str, Any]
 Refs = Sequence[ray.ObjectRef]
 """References within a list: Ray hands over no copy, a task fetches its own."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """Questions that every shard answers.
+
+    Attributes:
+        table: Where the answers go.
+        queries: Reference to `Queries` and what their users had.
+        catalogue: (n,) of each question.
+        list_size: Of the lists; 0 for none.
+    """
+
+    table: str
+    queries: ray.ObjectRef
+    catalogue: npt.NDArray[np.int64]
+    list_size: int
 
 
 def bucket_part(batch: Batch, *, corpus: CorpusVectors, asked: Refs, report: str) -> Mapping[str, Any]:
@@ -64,46 +76,23 @@ def items_part(
     return {"bucket": [number]}
 
 
-def shard_part(
-    batch: Batch,
-    *,
-    workspace_uri: str,
-    report: str,
-    texts: Refs,
-    queries: Refs,
-    catalogue: np.ndarray[Any, np.dtype[np.int64]],
-    reader: Refs,
-) -> Mapping[str, Any]:
+def shard_part(batch: Batch, *, workspace_uri: str, report: str, texts: Refs, asked: Sequence[Inquiry]) -> Batch:
     """One shard's vectors against all tests and all readers."""
     number, workspace = int(batch["part"][0]), Workspace(workspace_uri)
-    mine, asked, people = ray.get(texts[number]), ray.get(queries[0]), ray.get(reader[0])
-    lists = _lists(workspace, mine, people)
-    workspace.write_parquet(lists, REPORTS, report, PARTS, part_name("lists", number))
-    counted = _counts(workspace, mine, asked, catalogue)
-    workspace.write_parquet(counted, REPORTS, report, PARTS, part_name("counts", number))
+    for one in asked:
+        queries: Refs = [one.queries]
+        rows = judge_part(
+            batch,
+            workspace_uri=workspace_uri,
+            texts=texts,
+            queries=queries,
+            catalogue=one.catalogue,
+            list_size=one.list_size,
+        )
+        workspace.write_parquet(rows, REPORTS, report, PARTS, part_name(one.table, number))
     return {"shard": [number]}
 
 
 def _open(corpus: CorpusVectors, number: int, asked: Asked) -> BucketTrails:
     spec = asked.spec
     return open_bucket(corpus, number, dict(spec.type_weights), spec.as_of_us, asked.mean)
-
-
-def _lists(workspace: Workspace, texts: ShardTexts, people: Reader) -> pa.Table:
-    stop = int(np.searchsorted(texts.items, len(people.first_us)))  # later items are no candidates
-    reader = open_shard(workspace, texts.folder, texts.shard)
-    chunk = VectorChunk.of([reader.get_batch(b) for b in range(reader.num_record_batches)])
-    hashes = texts.hashes.slice(0, stop)
-    vectors = find_vectors(chunk, hashes, where=workspace.path("embeddings", texts.folder)).take(slice(0, stop))
-    width = len(LIST_METRICS) * LIST_LENGTH
-    if not stop or not len(people.profiles):
-        return pa.table({"items": lists_of(np.empty((0, width), np.int64)), "scores": lists_of(np.empty((0, width)))})
-    found = best_of(texts.items[:stop], vectors, people)
-    n = len(people.profiles)
-    return pa.table({"items": lists_of(found.items.reshape(n, -1)), "scores": lists_of(found.scores.reshape(n, -1))})
-
-
-def _counts(workspace: Workspace, texts: ShardTexts, asked: Queries, catalogue: np.ndarray[Any, Any]) -> pa.Table:
-    counts = count_shard(workspace, texts, asked, catalogue) if len(asked) else Ranks.zeros(asked.scores.shape)
-    row = pa.array(np.arange(len(asked)))
-    return pa.table({"row": pc.cast(row, pa.int64()), "above": lists_of(counts.above), "tied": lists_of(counts.tied)})

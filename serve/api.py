@@ -66,7 +66,7 @@ def make_api(
     add_live_error_handlers(app)
     app.add_middleware(Gate, access=access, limits=limits or Limits(), metrics=metrics)
     of_page = (view_routes, map_routes, report_routes, overview_routes, page_routes)
-    for module in (events, users, items, posted, snapshot_routes, health, *of_page):
+    for module in (users, events, items, posted, snapshot_routes, health, *of_page):
         app.include_router(module.router)
     app.include_router(health.metrics_router)
     return app

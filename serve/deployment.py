@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from functools import partial
@@ -50,6 +51,7 @@ class ProfileServer:
         self._settings, self._access = settings, read_access(settings.tokens_file)
         check_binding(self._access, listening_host())
         sys.setswitchinterval(_SWITCH_S)
+        gc.freeze()  # what is imported stays: no request is to wait until all of it has been looked through
         where = Workspace(workspace)
         self._metrics = Metrics(_replica_name(), MonitorGauges(where).text)
         log = None if settings.live is None else open_log(settings.live)

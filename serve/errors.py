@@ -21,6 +21,7 @@ __all__ = [
     "ErrorDetail",
     "NotReadyError",
     "ReloadError",
+    "UnknownMapError",
     "UnknownReportError",
     "add_error_handlers",
     "detail_of",
@@ -54,6 +55,10 @@ class NotReadyError(Exception):
 
 class ReloadError(Exception):
     """The wanted snapshot cannot be loaded."""
+
+
+class UnknownMapError(Exception):
+    """There is no such map of the snapshot."""
 
 
 class UnknownReportError(Exception):
@@ -108,6 +113,7 @@ _KNOWN: dict[type[Exception], tuple[int, str, str | None]] = {
     UnknownUserError: (404, "unknown_user", "user_id"),
     UnknownItemError: (404, "unknown_item", "item_id"),
     SnapshotNotFoundError: (404, "unknown_snapshot", "snapshot"),
+    UnknownMapError: (404, "unknown_map", "axes"),
     UnknownReportError: (404, "unknown_report", "name"),
     AsOfError: (422, "as_of_too_early", "as_of"),
     EncoderUnavailableError: (503, "encoder_unavailable", None),

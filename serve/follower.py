@@ -87,7 +87,7 @@ class Follower:
         now_us = time.time_ns() // 1000
         self._workspace.write_manifest({"snapshot": name, "requested_at_us": now_us}, *WISH)
         self._since_us = now_us + 1  # known from here on
-        if self._serves(name):  # what may be new is the choice: it is taken before the answer
+        if self._serves(name) and not self._loading.locked():  # the choice may be new: it is taken before the answer
             self._expect(name)
             self._swap(name)
         else:

@@ -7,17 +7,18 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from dynprof.atlas import Sheet
 from dynprof.errors import UnknownItemError, UnknownUserError
+from dynprof.umap_places import SheetKind
 from serve.about import about_snapshot, datetime_of
 from serve.access import needs
 from serve.engine import Engine
-from serve.errors import responses
+from serve.errors import UnknownMapError, responses
 from serve.item_schemas import ItemAnswer
 from serve.loaded import LoadedEngine
-from serve.page_data import SheetKind
+from serve.page_data import Axes
 from serve.view_schemas import FoundUser
 
 __all__ = ["PACKED", "router"]
@@ -39,10 +40,20 @@ Number = Annotated[int, Path(ge=0, le=2**53, description="From `number` of the m
         200: {"content": {PACKED: {"schema": {"type": "string", "format": "binary"}}}},
     },
 )
-def sheet(kind: SheetKind, engine: LoadedEngine, request: Request) -> Response:
+def sheet(
+    kind: SheetKind,
+    engine: LoadedEngine,
+    request: Request,
+    axes: Annotated[Axes, Query(description="`umap` where `jobs.map` was run for the snapshot.")] = "components",
+) -> Response:
     """All points, packed: see docs/page.md. At most 100,000; the axes are those of the snapshot and never move."""
-    made = engine.page.sheet(kind).without(_gone(engine, kind))
-    body = _packed(made, {**about_snapshot(engine), "encoder": engine.encoder.model_dump(), "kind": kind})
+    arranged = engine.page.arranged(kind)
+    made = engine.page.sheet(kind) if axes == "components" else arranged
+    if made is None:
+        raise UnknownMapError(f"axes: found no map of {kind} by UMAP of {engine.store.name}. Run jobs.map.")
+    offered = ["components"] if arranged is None else ["components", "umap"]
+    named = {"encoder": engine.encoder.model_dump(), "kind": kind, "axes": axes, "offered": offered}
+    body = _packed(made.without(_gone(engine, kind)), {**about_snapshot(engine), **named})
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(gzip.compress(body, 1), 200, {**headers, "Content-Encoding": "gzip"}, PACKED)
@@ -99,7 +110,7 @@ def _packed(made: Sheet, named: dict[str, Any]) -> bytes:
         **named,
         "n": len(made.numbers),
         "n_total": made.n_total,
-        "explained": made.projection.explained.tolist(),
+        "explained": made.projection.explained.tolist() if made.is_projected else [],
         "languages": made.languages.names,
         "topics": made.topics.names,
         "arrays": listed,

@@ -17,12 +17,13 @@ from dynprof.items import ItemCatalogue
 from dynprof.neighbors import NeighborIndex
 from dynprof.sheets import find_topics, item_sheet, user_sheet
 from dynprof.store import SnapshotStore
+from dynprof.umap_places import SheetKind, read_places
 from dynprof.user_directory import UserDirectory
 from dynprof.word_labels import Background
 
-__all__ = ["PageData", "SheetKind"]
+__all__ = ["Axes", "PageData"]
 
-SheetKind = Literal["users", "items"]
+Axes = Literal["components", "umap"]
 
 _BACKGROUND_TEXTS = 20_000
 _MOST_INTERESTS = 256
@@ -64,6 +65,8 @@ class PageData:
             "users": _Once(lambda: user_sheet(store, neighbor_index, self._directory(), self._topics())),
             "items": _Once(lambda: item_sheet(store, catalogue, self._topics())),
         }
+        self._arranged: dict[SheetKind, Sheet] = {}
+        self._store = store
         self._interests: OrderedDict[tuple[str, int, int, int], Interests] = OrderedDict()
         self._hidden: tuple[int, frozenset[int]] = _NO_HIDDEN
 
@@ -80,6 +83,15 @@ class PageData:
     def sheet(self, kind: SheetKind) -> Sheet:
         """Users or items in two dimensions. The first question takes seconds where there are many."""
         return self._sheets[kind]()
+
+    def arranged(self, kind: SheetKind) -> Sheet | None:
+        """The same by UMAP; None where `jobs.map` has not been run for this snapshot."""
+        if kind not in self._arranged:
+            found = read_places(self._store.workspace, self._store.name, kind)
+            if found is None:
+                return None
+            self._arranged[kind] = self.sheet(kind).placed(*found)
+        return self._arranged[kind]
 
     def hidden(self, n_erased: int, is_erased: Callable[[str], bool]) -> frozenset[int]:
         """Numbers of erased users of the snapshot; looked up again when there are more of them than before.

@@ -69,7 +69,7 @@ def _fields(engine: Engine, who: Subject, query: ProfileQuery) -> dict[str, Any]
         first_event_at=None if read.first_us is None else datetime_of(read.first_us),
         last_event_at=None if read.last_us is None else datetime_of(read.last_us),
         age_bands=_bands(who) if query.age_bands else None,
-        dim=len(read.vector),
+        dim=engine.store.spec.dim,
         vector=base64.b64encode(read.vector.astype("<f4").tobytes()).decode() if query.vector else None,
     )
 

@@ -180,7 +180,7 @@ def _subject(
         decay,
         as_of_us,
         read,
-        replace(found, prior_weight=0.0).profile,
+        lambda decay, at_us: replace(found, prior_weight=0.0).profile(decay, at_us),
         found.prior,
         found.prior_weight,
         times,

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from dynprof.drift.trail import Trail
 from dynprof.embedded import CorpusVectors
 from dynprof.embeddings import EMBEDDINGS
+from dynprof.evaluation.bucket_tests import bucket_chunk
 from dynprof.evaluation.item_vectors import ItemVectors, find_vectors
 from dynprof.evaluation.log import EVENT_COLUMNS, EventLog, index_events
 from dynprof.segments import read_bios, read_events
-from dynprof.vector_chunk import VectorChunk
 from dynprof.vectors import one_chunk
 
 __all__ = ["BucketTrails", "open_bucket"]
@@ -84,7 +84,7 @@ def open_bucket(
     bios = _bios(corpus, bucket, names.user_ids)
     known = np.flatnonzero(np.asarray(bios.is_valid()))
     needed = pa.concat_arrays([hashes, one_chunk(bios.take(pa.array(known)))])
-    found = find_vectors(_chunk(corpus, bucket, needed), needed, where=_where(corpus))
+    found = find_vectors(bucket_chunk(corpus, bucket, needed), needed, where=_where(corpus))
     priors = np.repeat(mean[None, :].astype(np.float32), len(names.user_ids), axis=0)
     priors[known] = found.take(slice(log.n_items, None))
     vectors = ItemVectors(found.chunk, found.rows[: log.n_items])
@@ -101,15 +101,3 @@ def _bios(corpus: CorpusVectors, bucket: int, user_ids: pa.StringArray) -> pa.Fi
 
 def _where(corpus: CorpusVectors) -> str:
     return str(corpus.workspace.path(EMBEDDINGS, corpus.fingerprint))
-
-
-def _chunk(corpus: CorpusVectors, bucket: int, hashes: pa.FixedSizeBinaryArray) -> VectorChunk:
-    """The bucket's vectors: as they lie on a local disk, else a copy of those of the hashes."""
-    chunks = (chunk for _, chunk in corpus.of_bucket(bucket).chunks())
-    if corpus.workspace.is_local:
-        return VectorChunk.joined(list(chunks))
-    parts = []
-    for chunk in chunks:
-        rows = np.flatnonzero(np.asarray(pc.is_in(chunk.hashes, value_set=hashes)))
-        parts.append(VectorChunk(chunk.hashes.take(pa.array(rows)), [chunk.take(rows)]))
-    return VectorChunk.joined(parts)

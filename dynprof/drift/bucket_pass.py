@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dynprof.drift.bucket import BucketTrails
-from dynprof.drift.cost import pose_stale
+from dynprof.drift.cost import ask_stale
 from dynprof.drift.engagement import engaged_pairs
 from dynprof.drift.replayed import Replayed
 from dynprof.drift.schedules import SCHEDULES
@@ -160,15 +160,11 @@ def _tests(bucket: BucketTrails, asked: Asked, number: int) -> pa.Table:
     """The questions of the bucket's tests, as rows."""
     rows = np.flatnonzero(asked.bucket_of_test == number)
     tests = asked.tests.take(rows).within(bucket.log, int(asked.bucket_starts[number]))
-    posed = pose_stale(bucket, tests, asked.spec)
-    queries, excluded = posed.queries, posed.excluded
+    queries = ask_stale(bucket, tests, asked.spec)
     return pa.table(
         {
             "row": rows,
             "profiles": lists_of(queries.profiles.reshape(len(rows), len(SCHEDULES) * len(asked.mean))),
-            "scores": lists_of(queries.scores),
-            "above": lists_of(excluded.above),
-            "tied": lists_of(excluded.tied),
-            "n_excluded": posed.n_excluded,
+            "cosines": lists_of(queries.cosines),
         }
     )

@@ -77,11 +77,11 @@ def choose(workspace: Workspace, view: CorpusView, spec: MonitorSpec) -> Choice:
 
 def _smallest(ids: pa.Array, among: npt.NDArray[np.integer], n: int, seed: int) -> npt.NDArray[np.int64]:
     """The n members whose ids have the smallest keys, rising."""
-    among = np.asarray(among, np.int64)
-    if len(among) <= n:
-        return among
-    keys = draw_keys(ids.take(pa.array(among)).cast(pa.string()), seed)
-    return np.sort(among[np.argsort(keys, kind="stable")[:n]])
+    members = np.asarray(among, np.int64)
+    if len(members) <= n:
+        return members
+    keys = draw_keys(ids.take(pa.array(members)).cast(pa.string()), seed)
+    return np.sort(members[np.argsort(keys, kind="stable")[:n]])
 
 
 def _items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
@@ -90,7 +90,7 @@ def _items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
     if len(often) <= spec.items:
         return often
     rng = np.random.default_rng((spec.seed, 1))
-    return np.sort(rng.choice(often, spec.items, replace=False))
+    return np.asarray(np.sort(rng.choice(often, spec.items, replace=False)), np.int64)
 
 
 def _tests(log: EventLog, spec: MonitorSpec) -> TestEvents:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dynprof.drift.bucket import BucketTrails
 from dynprof.drift.schedules import SCHEDULES
 from dynprof.drift.spec import MonitorSpec
 from dynprof.drift.trail import profiles_along
-from dynprof.evaluation.item_vectors import ItemVectors
 from dynprof.evaluation.protocol import TestEvents
-from dynprof.evaluation.ranking import Posed
-from dynprof.evaluation.retrieval import Ranks, ask, count_candidates
+from dynprof.evaluation.retrieval import Queries, ask
 
-__all__ = ["pose_stale"]
+__all__ = ["ask_stale"]
 
 
-def pose_stale(bucket: BucketTrails, tests: TestEvents, spec: MonitorSpec) -> Posed:
-    """The questions of some tests, a profile a schedule, and the counts over what is no candidate.
-
-    Whatever the schedule, the candidates are those of the test's own time.
+def ask_stale(bucket: BucketTrails, tests: TestEvents, spec: MonitorSpec) -> Queries:
+    """The questions of some tests, a profile a schedule. Whatever it is, the candidates are those of the test's time.
 
     Args:
         bucket: Of the tested users.
@@ -37,17 +32,4 @@ def pose_stale(bucket: BucketTrails, tests: TestEvents, spec: MonitorSpec) -> Po
             prior, kappa = bucket.priors[user], spec.prior_weight
             made = profiles_along(trail, counts, as_of_us, spec.decays[0], prior=prior, prior_weight=kappa)
             profiles[mine, number] = made.vectors
-    return _posed(bucket, tests, profiles)
-
-
-def _posed(bucket: BucketTrails, tests: TestEvents, profiles: npt.NDArray[np.float32]) -> Posed:
-    queries = ask(profiles, bucket.vectors.take(tests.targets))
-    excluded, n_excluded = Ranks.zeros(queries.scores.shape), np.zeros(len(tests), np.int64)
-    for row in range(len(tests)):  # a matrix product each
-        items = tests.excluded(bucket.log, row)
-        one, all_of_them = slice(row, row + 1), np.array([len(items)])
-        of = ItemVectors(bucket.vectors.chunk, bucket.vectors.rows[items])
-        found = count_candidates(queries.take(one), all_of_them, np.arange(len(items)), of)
-        excluded.above[one], excluded.tied[one] = found.above, found.tied
-        n_excluded[row] = len(items)
-    return Posed(queries, excluded, n_excluded)
+    return ask(profiles, bucket.vectors.take(tests.targets), event_us=tests.event_us)

@@ -83,7 +83,7 @@ def maturity(away: FloatArray, alphas: FloatArray) -> IntArray:
     """
     furthest_from_here = np.maximum.accumulate(away[::-1])[::-1]
     n_outside = (furthest_from_here[None, :] >= np.asarray(alphas)[:, None]).sum(axis=1)
-    return np.minimum(n_outside + 1, len(away))
+    return np.asarray(np.minimum(n_outside + 1, len(away)), np.int64)
 
 
 def resultant_lengths(vectors: Matrix) -> FloatArray:

@@ -11,8 +11,9 @@ from scipy.stats import ks_2samp, rankdata
 from sklearn.linear_model import LogisticRegression
 
 from dynprof.drift.trail import distances, unit
+from dynprof.evaluation.holm import holm
 
-__all__ = ["MEASURES", "MIN_USERS", "Moved", "classifier_auc", "compare_populations", "holm", "neighbour_loss"]
+__all__ = ["MEASURES", "MIN_USERS", "Moved", "classifier_auc", "compare_populations", "neighbour_loss"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -78,18 +79,6 @@ def compare_populations(
     adjusted = holm(np.array([t.pvalue for t in tests.values()]))
     p = {f"ks {name}": float(value) for name, value in zip(tests, adjusted, strict=True)}
     return Moved(values, own, {"mmd": p_mmd, **p} if n_permutations else {})
-
-
-def holm(p: FloatArray) -> FloatArray:
-    """(k,) p-values adjusted for being k.
-
-    Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
-    """
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
 
 
 def neighbour_loss(a: FloatArray, b: FloatArray, k: int = _NEIGHBOURS) -> float:

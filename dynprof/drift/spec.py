@@ -97,7 +97,7 @@ class MonitorSpec:
     long: Duration = "365d"
     window: Duration = "1d"
     history: int = 14
-    sudden_z: float = 5.0
+    sudden_z: float = 6.0
     topics: int = 24
     replays: int = 20
     thresholds: Mapping[str, float] = field(default_factory=dict)

@@ -120,7 +120,7 @@ def sudden_topics(windows: TopicWindows, decay: Decay, length_us: int, *, histor
     shapes = np.full((4, w, k), np.nan)
     for topic in range(k):
         counts, sums = windows.counts[:, topic], windows.sums[:, topic]
-        mass, square = weights @ counts, np.square(weights) @ counts
+        mass, square = (of @ counts.astype(np.float64) for of in (weights, np.square(weights)))
         no_prior = np.zeros(dim, np.float32)
         before = shrink(weights @ sums, mass, square, np.zeros(w), prior=no_prior, prior_weight=0.0)
         surprises = surprise(before, sums / np.maximum(counts, 1)[:, None], counts)

@@ -37,6 +37,10 @@ class Trail:
     def __len__(self) -> int:
         return len(self.at_us)
 
+    def first(self, n: int) -> Trail:
+        """The first n interactions."""
+        return Trail(self.at_us[:n], self.weights[:n], self.vectors[:n])
+
     def before(self, as_of_us: IntArray) -> IntArray:
         """(k,) number of interactions strictly before each time."""
         return np.asarray(np.searchsorted(self.at_us, as_of_us, side="left"), np.int64)

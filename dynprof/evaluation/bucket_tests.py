@@ -20,7 +20,7 @@ from dynprof.evaluation.ranking import Posed, pose_tests
 from dynprof.segments import read_bios
 from dynprof.vector_chunk import VectorChunk
 
-__all__ = ["BucketTests", "pose_bucket", "read_tests"]
+__all__ = ["BucketTests", "bucket_chunk", "pose_bucket", "read_tests"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def read_tests(
     wanted = np.flatnonzero(needed)
     hashes = pa.concat_arrays([names.text_hashes.take(pa.array(wanted)), bios])
     where = corpus.workspace.path(EMBEDDINGS, corpus.fingerprint)
-    found = find_vectors(_chunk(corpus, bucket, hashes), hashes, where=where)
+    found = find_vectors(bucket_chunk(corpus, bucket, hashes), hashes, where=where)
     rows = np.zeros(log.n_items, np.int64)
     rows[wanted] = found.rows[: len(wanted)]
     prior = np.vstack([mean[None, :], found.take(slice(len(wanted), None)).astype(np.float32)])[bio_rows]
@@ -130,8 +130,12 @@ def _bios(
     return bios["text_hash"].combine_chunks().take(found.drop_null()), place[user_of_test]
 
 
-def _chunk(corpus: CorpusVectors, bucket: int, hashes: pa.FixedSizeBinaryArray) -> VectorChunk:
-    """The bucket's vectors, of base and segments: as they lie on a local disk, else a copy of those of the hashes."""
+def bucket_chunk(corpus: CorpusVectors, bucket: int, hashes: pa.FixedSizeBinaryArray) -> VectorChunk:
+    """The bucket's vectors, of base and segments: as they lie on a local disk, else a copy of those of the hashes.
+
+    Raises:
+        WorkspaceError: A shard is missing.
+    """
     chunks = (chunk for _, chunk in corpus.of_bucket(bucket).chunks())
     if corpus.workspace.is_local:
         return VectorChunk.joined(list(chunks))

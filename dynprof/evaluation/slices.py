@@ -13,12 +13,13 @@ from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.profile import age_seconds
 
-__all__ = ["SLICES", "Traits", "cut_slices", "traits_of"]
+__all__ = ["ACTIVITY", "SLICES", "Traits", "cut_slices", "traits_of"]
 
 SLICES = ("activity", "drift", "language", "item age")
 """Values of the column `slice`, beside `all`."""
 
-_ACTIVITY = ((1, "0"), (10, "1-9"), (100, "10-99"), (np.inf, "100+"))
+ACTIVITY = ((1, "0"), (10, "1-9"), (100, "10-99"), (np.inf, "100+"))
+"""Number of events below which a user is of each group, and not of one before."""
 _DAY = 86_400.0
 _AGES = (
     (3_600.0, "under an hour"),
@@ -71,7 +72,7 @@ def cut_slices(traits: Traits) -> Iterator[tuple[str, str, npt.NDArray[np.intp]]
 
 
 def _groups(traits: Traits) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    for name, values, steps in (("activity", traits.n_history, _ACTIVITY), ("item age", traits.age_s, _AGES)):
+    for name, values, steps in (("activity", traits.n_history, ACTIVITY), ("item age", traits.age_s, _AGES)):
         bounds = np.array([step for step, _ in steps])
         group = np.searchsorted(bounds, values, side="right")
         yield from ((name, label, group == number) for number, (_, label) in enumerate(steps))

@@ -15,12 +15,13 @@ const LISTED = 15;
 export async function draw(main, { parameters, isCurrent }) {
   const kind = parameters.get("kind") === "items" ? "items" : "users";
   fill(main, h("p", { class: "waiting" }, "Computing the map. The first time takes seconds where there are many."));
-  const sheet = unpack(await getBytes(`v1/map/${kind}`));
+  const axes = parameters.get("axes") === "umap" ? "umap" : "components";
+  const sheet = unpack(await getBytes(`v1/map/${kind}?axes=${axes}`));
   if (!isCurrent()) return null;
   const view = new MapView(kind, sheet, parameters);
   fill(main, view.element());
   view.start();
-  if (parameters.get("user")) view.follow(parameters.get("user"));
+  if (parameters.get("user") && axes === "components") view.follow(parameters.get("user"));
   return () => view.leave();
 }
 
@@ -63,7 +64,8 @@ class MapView {
       find: (text) => get("v1/users", { prefix: text, limit: 12 }),
     });
     finder.element.className = "finder";
-    const noPaths = h("p", { class: "hint" }, "Paths are drawn on the map of users.");
+    const hasPaths = kind === "users" && sheet.axes === "components";
+    const noPaths = h("p", { class: "hint" }, "Paths are drawn on the principal components of users.");
     const list = h("button", { class: "link", type: "button", onclick: () => this.list() }, "list the middle");
     const side = [
       panel(
@@ -72,14 +74,14 @@ class MapView {
         colourMenu(kind, this.colour, (name) => this.show(name)),
         this.legend,
       ),
-      panel("A path over time", { id: "path" }, kind === "users" ? [finder.element, this.path] : noPaths),
+      panel("A path over time", { id: "path" }, hasPaths ? [finder.element, this.path] : noPaths),
       panel("Point", { id: "point", aside: list }, this.card),
     ];
-    fill(this.card, explanation());
+    fill(this.card, explanation(sheet));
     const none = h("p", { class: "empty" }, `There are no ${kind} with a vector yet.`);
     const drawn = sheet.n ? [this.canvas.element, zoomButtons(this.canvas), this.tip] : none;
     const here = h("section", { class: "panel sheet", "aria-label": "Map" }, drawn);
-    const head = mapHead(sheet, kind, (other) => this.go({ kind: other }));
+    const head = mapHead(sheet, kind, (other) => this.go(other));
     return [head, h("div", { class: "map" }, here, h("div", { class: "stack" }, side))];
   }
 
@@ -96,8 +98,9 @@ class MapView {
     this.recolour();
   }
 
-  go({ kind = this.kind, user = null }) {
-    location.hash = `#/map?kind=${kind}&colour=${this.colour}${user === null ? "" : `&user=${encodeURIComponent(user)}`}`;
+  go({ kind = this.kind, axes = "components", user = null }) {
+    const of = user === null ? "" : `&user=${encodeURIComponent(user)}`;
+    location.hash = `#/map?kind=${kind}&colour=${this.colour}${axes === "umap" ? "&axes=umap" : ""}${of}`;
   }
 
   /** Colours of all points, and the legend that says what they mean. */
@@ -170,7 +173,7 @@ class MapView {
               { href: `#/user/${encodeURIComponent(id)}` },
               this.kind === "users" ? "Open profile" : ["by ", idText(id)],
             ),
-            this.kind === "users"
+            this.kind === "users" && this.sheet.axes === "components"
               ? h("button", { class: "link", type: "button", onclick: () => this.follow(id) }, "Draw the path")
               : null,
           );

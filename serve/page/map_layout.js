@@ -4,22 +4,38 @@ import { h } from "./dom.js";
 import { count, percent } from "./format.js";
 import { COLOURS } from "./map_colours.js";
 
-/** Title, what is shown, and the choice between users and items. */
+/** Title, what is shown, the choice between users and items, and between axes where there is one. */
 export function mapHead(sheet, kind, go) {
-  const choice = (other, title) =>
-    h("button", { type: "button", "aria-pressed": String(other === kind), onclick: () => go(other) }, title);
-  const part = `${count(sheet.n)} of ${count(sheet.n_total)}, evenly chosen`;
-  const shown = sheet.n < sheet.n_total ? part : count(sheet.n);
-  const explained = percent(sheet.explained[0] + sheet.explained[1]);
-  const hint =
-    `${shown} ${kind}, on the two principal components of their vectors (${explained} of the variance). ` +
-    "The axes are the snapshot's and never move.";
-  const choices = { class: "choices", role: "group", "aria-label": "What is shown" };
+  const choice = (title, isChosen, where) =>
+    h("button", { type: "button", "aria-pressed": String(isChosen), onclick: () => go(where) }, title);
+  const axes = (name, title) => choice(title, sheet.axes === name, { axes: name });
+  const group = (label, ...buttons) => h("div", { class: "choices", role: "group", "aria-label": label }, ...buttons);
+  const byUmap = axes("umap", "UMAP");
   return h(
     "div",
     { class: "head" },
-    h("div", {}, h("h1", {}, "Map"), h("p", { class: "hint" }, hint)),
-    h("div", choices, choice("users", "Users"), choice("items", "Items")),
+    h("div", {}, h("h1", {}, "Map"), h("p", { class: "hint" }, shown(sheet, kind))),
+    h(
+      "div",
+      { class: "row" },
+      sheet.offered.includes("umap") ? group("Axes", axes("components", "Components"), byUmap) : null,
+      group(
+        "What is shown",
+        choice("Users", kind === "users", { kind: "users" }),
+        choice("Items", kind === "items", { kind: "items" }),
+      ),
+    ),
+  );
+}
+
+function shown(sheet, kind) {
+  const some = `${count(sheet.n)} of ${count(sheet.n_total)} ${kind}, evenly chosen, `;
+  const how = sheet.n < sheet.n_total ? some : `${count(sheet.n)} ${kind}, `;
+  if (sheet.axes === "umap") return `${how}by UMAP: neighbours lie together, axes and distances mean nothing.`;
+  const explained = percent(sheet.explained[0] + sheet.explained[1]);
+  return (
+    `${how}on the two principal components of their vectors (${explained} of the variance). ` +
+    "The axes are the snapshot's and never move."
   );
 }
 
@@ -44,10 +60,13 @@ export function colourMenu(kind, chosen, change) {
   ];
 }
 
-export function explanation() {
+export function explanation(sheet) {
   const text =
-    "Point at one, or choose one with a click. Two dimensions are a shadow of many: what is far apart here is " +
-    "different, what is close may still be. UMAP is not offered: its axes mean nothing and move with every run, so " +
-    "neither a path nor yesterday's picture could be compared.";
+    sheet.axes === "umap"
+      ? "Point at one, or choose one with a click. UMAP keeps who is near whom. It moves with every snapshot, so " +
+        "neither a path nor yesterday's picture can be laid on it: the components are there for that."
+      : "Point at one, or choose one with a click. Two dimensions are a shadow of many: what is far apart here is " +
+        "different, what is close may still be." +
+        (sheet.offered.includes("umap") ? "" : " jobs.map adds an arrangement by UMAP.");
   return h("p", { class: "hint" }, text);
 }

@@ -36,7 +36,8 @@ function show(report) {
   const ends = [];
   const documents = Object.entries(report.documents);
   const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
-  const tables = Object.entries(report.tables).sort(([a], [b]) => rank(a) - rank(b));
+  const isOwn = ([name]) => !name.endsWith("-plot"); // the numbers of the plots of its own page
+  const tables = Object.entries(report.tables).filter(isOwn).sort(([a], [b]) => rank(a) - rank(b));
   const panels = [
     ...documents.map(([, document]) => alarmPanel(document)),
     notesOf(report.documents),

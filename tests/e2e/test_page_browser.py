@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from live_world import embed_and_build, write_base
 from serving_world import HEAVY, World, make_world
 
+from dynprof.umap_places import Placing, save_places
 from dynprof.workspace import Workspace
 from e2e.page_server import chromium, serving
 from serve.access import parse_tokens
@@ -261,6 +263,23 @@ def test_the_map_is_drawn_and_can_be_read_without_eyes_or_mouse(visit: Open, kin
         page.keyboard.press("Enter")
         page.wait_for_selector("#path >> text=half-life 30d")
     picture(page, f"map-{kind}-dark")
+
+
+def test_where_umap_was_run_the_map_offers_it_and_draws_no_paths(visit: Open, world: World, tmp_path: Path) -> None:
+    copy = Workspace(tmp_path / "arranged")
+    shutil.copytree(world.workspace.path(), copy.path())
+    numbers = np.arange(12)
+    places = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
+    save_places(copy, world.snapshot, "users", numbers, places, Placing())
+    with serving(copy) as url:
+        page = visit("map?kind=users", at=url)
+        page.click("text=UMAP")
+        page.wait_for_selector("main:has-text('axes and distances mean nothing')")
+        page.wait_for_selector("canvas[data-painter]")
+        assert page.is_hidden("#map-find") and "axes=umap" in page.url
+        picture(page, "map-umap")
+        page.click("text=Components")
+        page.wait_for_selector("#map-find")
 
 
 def test_the_evaluation_is_drawn_with_its_intervals_and_by_half_life(visit: Open) -> None:

@@ -26,8 +26,9 @@ from jobs.stages import parts_of
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
-SAMPLES = ["--users", "40", "--items", "30", "--max-tests", "60", "--min-interactions", "8"]
-FLAGS = [*SAMPLES, "--replays", "5", "--topics", "6", "--log-level", "ERROR"]
+QUIET = ["--replays", "5", "--log-level", "ERROR"]
+FLAGS = ["--users", "40", "--items", "30", "--max-tests", "60", "--min-interactions", "3", "--topics", "6", *QUIET]
+POPULATION = ["--users", "40", "--items", "0", "--max-tests", "0", "--topics", "0", *QUIET]
 DECAYS = ["--decays", "exponential", "--half-life", "20d", "--log-level", "ERROR"]
 
 
@@ -35,9 +36,9 @@ DECAYS = ["--decays", "exponential", "--half-life", "20d", "--log-level", "ERROR
 def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Snapshots as of day 60 and of the end, day 90."""
     world, workspace = tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("ws")
-    write_world(WorldSpec(n_users=50, n_events=3_000, seed=3, days=90, languages=("en",)), Workspace(world))
+    write_world(WorldSpec(n_users=50, n_events=2_400, seed=3, days=90, languages=("en",)), Workspace(world))
     files = [a for t in ("events", "users", "items") for a in (f"--{t}", f"{world}/{t}*")]
-    more = ["--encoder", "hashing:32", "--shard-texts", "900", "--buckets", "2", "--max-events", "5", *DECAYS]
+    more = ["--encoder", "hashing:32", "--shard-texts", "900", "--buckets", "2", "--no-evaluate", *DECAYS]
     pipeline.main([*files, "--workspace", str(workspace), *more])
     build.main(["--workspace", str(workspace), "--as-of", "2024-03-01", *DECAYS])
     return Workspace(workspace)
@@ -127,18 +128,20 @@ def test_a_second_run_does_nothing_and_a_killed_one_goes_on_to_the_same_tables(
 
 
 def test_a_threshold_of_ones_own_raises_the_alarm_and_the_exit_code(built: Workspace) -> None:
-    flags = ["--workspace", built.uri, *FLAGS, "--threshold", "turn=0", "--threshold", "auc=1"]
-    command = [sys.executable, "-m", "jobs.monitor", *flags]
+    flags = ["--workspace", built.uri, *POPULATION, "--threshold", "turn=0", "--threshold", "auc=1"]
+    command = [sys.executable, "-m", "jobs.monitor", *flags, "--page"]
     summary = monitor.main(flags)
     assert "turn" in summary["alarms"] and "auc" not in summary["alarms"] and exit_code(summary) == 1
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr[-2_000:]
     assert json.loads(done.stdout.splitlines()[-1])["done_before"] is True
+    assert "Above its limit: turn" in Path(built.path(REPORTS, f"{summary['report']}.html")).read_text()
+    assert Path(built.path(REPORTS, summary["report"], "population-plot.png")).stat().st_size > 1_000
 
 
 def test_one_snapshot_alone_is_said_to_be_alone(built: Workspace) -> None:
     earlier = min(built.folders("profiles"))
-    summary = monitor.main(["--workspace", built.uri, *FLAGS, "--snapshot", earlier])
+    summary = monitor.main(["--workspace", built.uri, *POPULATION, "--snapshot", earlier])
     assert summary["alarms"] == [] and summary["against"] is None
     assert any("only finished snapshot" in note for note in document(built, summary["report"])["notes"])
 

@@ -88,7 +88,7 @@ def test_a_time_before_what_the_sums_hold_is_422_and_names_as_of(client: TestCli
     assert "2024-04-28" in error["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/users", "/v1/users/a", "/v1/users/a/profile/", "/v2/users/a/profile"])
+@pytest.mark.parametrize("path", ["/none", "/v1/user", "/v1/users/a", "/v1/users/a/profile/", "/v2/users/a/profile"])
 def test_a_path_that_is_no_route_is_404_with_the_same_body(client: TestClient, path: str) -> None:
     response = client.get(path, follow_redirects=False)
     assert (response.status_code, error_of(response)["code"]) == (404, "not_found")

@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from dynprof.drift import population
 from dynprof.drift.alarms import judge, limits, parse_thresholds, replay_measures
 from dynprof.drift.engagement import lift
-from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, Reader, best_of, join_lists
-from dynprof.drift.popularity_bias import activity_group, gini, list_numbers, rank_correlation
-from dynprof.drift.population import MEASURES, classifier_auc, compare_populations, holm, neighbour_loss
+from dynprof.drift.lists import LIST_LENGTH, LIST_METRICS, ask_readers, readers_of
+from dynprof.drift.popularity_bias import activity_group, list_numbers, rank_correlation
+from dynprof.drift.population import MEASURES, classifier_auc, compare_populations, neighbour_loss
 from dynprof.drift.trail import unit
 from dynprof.errors import ConfigError
+from dynprof.evaluation.item_vectors import ItemVectors
+from dynprof.evaluation.judging import Judged, judge_candidates
+from dynprof.evaluation.log import EventLog
+from dynprof.evaluation.ranking import settle_ranks
+from dynprof.evaluation.seen import SeenItems
+from dynprof.evaluation.tiles import Candidates
 from dynprof.scoring import score
+from dynprof.vector_chunk import VectorChunk
 
 DAY_US = 86_400 * 1_000_000
 NOBODY = np.empty(0)
@@ -72,14 +77,6 @@ def test_neighbours_are_lost_as_brute_force_says() -> None:
     assert neighbour_loss(a, b) == pytest.approx(1 - kept / 250)
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_never_lowers_a_p_and_keeps_their_order(p: list[float]) -> None:
-    adjusted = holm(np.array(p))
-    assert (adjusted >= np.array(p) - 1e-15).all() and (adjusted <= 1).all()
-    assert adjusted.min() == pytest.approx(min(1.0, min(p) * len(p)))
-    assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= -1e-15).all()
-
-
 def test_limits_hold_what_they_promise_for_one_more_replay() -> None:
     rng = np.random.default_rng(0)
     above = [bool((rng.normal(size=5) > limits(rng.normal(size=(20, 5)))).any()) for _ in range(2_000)]
@@ -109,46 +106,52 @@ def test_a_threshold_that_means_nothing_is_refused(text: str) -> None:
     assert parse_thresholds(["auc=0.6", "ks=0"]) == {"auc": 0.6, "ks": 0.0}
 
 
+def readers_log(rng: np.random.Generator, n_items: int, seen: list[np.ndarray], *, days: int) -> EventLog:
+    """Every item once, by a user of its own, and what each of the others had."""
+    first_us = np.sort(rng.integers(0, days, n_items)) * DAY_US
+    who = np.concatenate([np.full(n_items, 99), *(np.full(len(had), user) for user, had in enumerate(seen))])
+    items = np.concatenate([np.arange(n_items), *seen]).astype(np.int32)
+    n = len(items)
+    at_us = np.concatenate([first_us, *(np.full(len(had), days * DAY_US - 1) for had in seen)]).astype(np.int64)
+    return EventLog(who.astype(np.int32), at_us, items, np.ones(n), np.ones(n, np.bool_), first_us)
+
+
 def test_lists_are_the_best_of_all_items_however_they_are_split() -> None:
     rng = np.random.default_rng(0)
     items, people = unit(rng.standard_normal((70, 12))).astype(np.float16), rng.standard_normal((5, 12))
-    seen = [np.sort(rng.choice(70, k, replace=False)) for k in (0, 3, 65, 70, 1)]
-    first_us = np.sort(rng.integers(0, 9, 70)) * DAY_US
-    starts = np.cumsum([0, *map(len, seen)])
-    reader = Reader(people.astype(np.float32), np.concatenate(seen).astype(np.int32), starts, first_us, 10 * DAY_US)
-    parts = [np.sort(p) for p in np.array_split(rng.permutation(70), 4)]
-    joined = join_lists([best_of(p, items[p], reader) for p in parts])
-    weights = 2 ** (-(10 * DAY_US - first_us) / (2 * DAY_US))
+    people[1] = 0
+    seen = [np.sort(rng.choice(70, k, replace=False)) for k in (1, 3, 65, 70, 1)]
+    log = readers_log(rng, 70, seen, days=9)
+    readers = readers_of(log, np.array([3, 0, 1, 2, 4]), 10 * DAY_US)
+    people, seen = people[[3, 0, 1, 2, 4]], [seen[i] for i in (3, 0, 1, 2, 4)]
+    queries, had = ask_readers(readers, people.astype(np.float32)), SeenItems.of(log, readers)
+    found = Judged.nothing((5, 2), LIST_LENGTH)
+    for part in np.array_split(rng.permutation(70), 4):
+        mine = np.sort(part)
+        of = ItemVectors(VectorChunk(pa.nulls(70, pa.binary(16)), [items]), mine)
+        candidates = Candidates(mine, of, log.first_us[mine])
+        found += judge_candidates(queries, readers.catalogue, candidates, seen=had, list_size=LIST_LENGTH)
+    lists = settle_ranks(log, readers, queries.silent, queries.clocks, found).lists
+    weights = 2 ** (-(10 * DAY_US - log.first_us) / (2 * DAY_US))
     for user in range(5):
         for number, metric in enumerate(LIST_METRICS):
             scores = score(people[user], items.astype(np.float32), metric=metric, time_weights=weights)
             scores[seen[user]] = -np.inf
             best = np.argsort(-scores, kind="stable")[:LIST_LENGTH]
             expected = [int(i) if scores[i] > -np.inf else -1 for i in best]
-            assert joined.items[user, number].tolist() == expected
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=12))
-def test_gini_is_the_mean_difference_over_twice_the_mean(counts: list[int]) -> None:
-    values = np.array(counts, float)
-    if values.sum() == 0:
-        assert np.isnan(gini(values))
-    else:
-        pairs = np.abs(values[:, None] - values[None]).mean()
-        assert gini(values) == pytest.approx(pairs / (2 * values.mean()))
+            assert lists[user, number].tolist() == expected
 
 
 def test_groups_without_users_have_no_row_and_new_items_are_those_of_the_week() -> None:
     rng = np.random.default_rng(0)
-    items, first_us = unit(rng.standard_normal((30, 6))).astype(np.float16), np.sort(rng.integers(0, 30, 30)) * DAY_US
-    people = rng.standard_normal((3, 6)).astype(np.float32)
-    reader = Reader(people, np.empty(0, np.int32), np.zeros(4, np.int64), first_us, 30 * DAY_US)
-    listed, n_events = best_of(np.arange(30), items, reader), np.array([5, 9, 200])
-    rows = list(list_numbers(listed, n_events, np.arange(1, 31), first_us, 30 * DAY_US))
+    log, n_events = readers_log(rng, 30, [np.arange(12)], days=30), np.array([5, 9, 200])
+    lists = rng.integers(0, 30, (3, 2, LIST_LENGTH)).astype(np.int32)
+    rows = list(list_numbers(lists, n_events, log, 30 * DAY_US))
     assert {r["group"] for r in rows} == {"all", "1-9", "100+"}
-    places = listed.items[:, 0].ravel()
-    assert rows[0]["arp"] == pytest.approx((places + 1).mean())
-    assert rows[0]["new_share"] == pytest.approx((first_us[places] >= 23 * DAY_US).mean())
+    places = lists[:, 0].ravel()
+    assert rows[0]["arp"] == pytest.approx((1 + (places < 12)).mean())
+    assert rows[0]["catalogue_arp"] == pytest.approx(42 / 30)
+    assert rows[0]["new_share"] == pytest.approx((log.first_us[places] >= 23 * DAY_US).mean())
     assert activity_group(np.array([0, 1, 9, 10, 99, 100])).tolist() == ["0", "1-9", "1-9", "10-99", "10-99", "100+"]
 
 

@@ -58,14 +58,22 @@ def test_the_surprise_of_posts_drawn_as_before_is_about_one_and_of_agreeing_ones
 
 
 def test_planted_turns_of_users_are_found_on_their_day_and_no_others() -> None:
-    hits = false = 0
-    for seed in range(30):
-        for day in (None, 45):
-            days = [w.start_us // DAY_US for w in sudden_windows(user(seed, turn_day=day), spec())]
-            hits += 45 in days
-            false += len(set(days) - {45})
-    assert hits >= 25
-    assert false <= 2  # of some 2,700 windows
+    hits = false = judged = 0
+    for seed in range(120):
+        trail, day = user(seed, turn_day=45 if seed % 2 else None), 45 if seed % 2 else None
+        days = {w.start_us // DAY_US for w in sudden_windows(trail, spec())}
+        hits += day in days
+        false += len(days - {day})
+        judged += len(cut_windows(trail.at_us, DAY_US).start_us) - spec().history
+    assert hits >= 52  # of 60
+    assert judged > 5_000
+    assert false <= 2 * judged / 2_700
+
+
+def test_an_earlier_turn_does_not_hide_the_next() -> None:
+    calm = np.random.default_rng(0).gamma(3, 1 / 3, 60)
+    z = turn_z(np.concatenate([calm[:30], [12.0], calm[30:], [12.0]]), least=14)
+    assert z[30] > 5 and z[-1] > 5
 
 
 def test_the_posts_that_did_it_are_those_of_the_new_topic() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dynprof.bank import DEFAULT_BANK, Bank
 from dynprof.decay import DECAY_KINDS, Decay
 from dynprof.errors import AsOfError, ConfigError
-from dynprof.profile import MICROSECONDS, exact_profiles
+from dynprof.profile import MICROSECONDS, exact_profiles, mass_of_one
 from dynprof.readout import solve_readout
 from dynprof.state import ProfileStates
 from dynprof.state_io import priors_from_table, states_from_table, states_to_batch
@@ -296,3 +296,15 @@ def test_a_light_user_is_read_alike_alone_and_beside_a_heavy_one():
     read = [states.profile(Decay("static"), 10**9).vectors[0] for states in (both, alone)]
     np.testing.assert_array_equal(*read)
     assert np.linalg.norm(read[0]) > 1
+
+
+@given(log=logs, days=st.floats(0, 3000), kind=st.sampled_from(DECAY_KINDS))
+def test_the_mass_of_one_is_to_the_bit_that_of_many(log, days, kind):
+    events, decay = fold(log).events, Decay(kind, None if kind == "static" else "30d")
+    as_of_us = EPOCH_US - round(days * DAY_US)
+    for user in np.unique(events.users):
+        mine = events.take(events.users == user)
+        read = ProfileStates.from_events(np.zeros(len(mine)), mine.at_us, mine.weights, mine.vectors, 1).profile(
+            decay, as_of_us
+        )
+        assert mass_of_one(mine.at_us, mine.weights, decay, as_of_us) == (read.mass[0], read.n_effective[0])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ranker_world import make_following_world
-from serving_world import World
+from serving_world import DAY_US, START_US, World, event, make_world
 
 from dynprof.errors import ConfigError
 from dynprof.ranker.fit import fit
@@ -75,12 +75,14 @@ def test_a_killed_training_goes_on_and_ends_with_the_model_of_one_that_was_not(
     assert main(flags)["done_before"]
 
 
-def test_flags_that_mean_nothing_are_refused(world: World, tmp_path: Path) -> None:
+def test_flags_that_mean_nothing_are_refused() -> None:
     with pytest.raises(ConfigError, match="holdout"):
         TrainOptions(holdout_share=1.0)
     with pytest.raises(ConfigError, match="workers"):
         TrainOptions(workers=0)
-    few = make_following_world(tmp_path, n_items=1)
-    with pytest.raises(ConfigError, match="too small for a ranker"):
-        train(few.workspace, TrainOptions())
-    del world
+
+
+def test_where_nobody_meets_what_others_met_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    own = [event(f"user-{i % 3}", f"e{i}", f"goal number {i}", START_US + i * DAY_US) for i in range(30)]
+    with pytest.raises(ConfigError, match=r"found 0 and 0.*too small for a ranker"):
+        train(make_world(tmp_path, own).workspace, TrainOptions())

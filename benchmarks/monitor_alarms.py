@@ -121,10 +121,11 @@ def main() -> None:
     made.add_argument("--replays", type=int, default=20)
     made.add_argument("--encoder", default=KNOWN)
     made.add_argument("--share", type=float, default=0.1)
+    made.add_argument("--seed", type=int, default=1, help="of the world")
     args = made.parse_args()
     began = time.perf_counter()
     found: dict[str, list[list[str]]] = {"false": [], "true": []}
-    spec = WorldSpec(args.users, args.events, seed=1, days=200, languages=("en",))
+    spec = WorldSpec(args.users, args.events, seed=args.seed, days=200, languages=("en",))
     users = stable_users(read_posts(spec, args.encoder))
     rng = np.random.default_rng(0)
     for trial in range(args.trials):
@@ -139,6 +140,7 @@ def main() -> None:
                 "benchmark": "monitor_alarms",
                 "trials": args.trials,
                 "users_a_trial": len(users.trails) // 2,
+                "seed": args.seed,
                 "share_changed": args.share,
                 "encoder": args.encoder,
                 "false_alarms": rates["false"],

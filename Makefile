@@ -57,7 +57,7 @@ unit: $(STAMP)
 check: lint types unit ## the quick tier: lint, types, unit tests
 
 test: check store-server browser ## everything: lint, types, every test
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/integration tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/integration tests/e2e
 
 soak: $(STAMP) ## kill servers and updates 200 times while a client posts: nothing lost, nothing twice
 	$(BIN)/python -m benchmarks.soak --kills 200

@@ -155,25 +155,50 @@ def compare(tuned: npt.NDArray[Any], static: npt.NDArray[Any], users: npt.NDArra
     return found
 
 
-def judge(
-    data: Data, window: Window, name: str, chosen: dict[str, Tried], grid: Grid, args: argparse.Namespace
-) -> list[dict[str, Any]]:
-    """The chosen readings against static, each under its similarity, on all tests and on the slices of drift."""
+@dataclass(frozen=True)
+class Judged:
+    """Tests of one window or several.
+
+    Attributes:
+        users: (n,) of each test.
+        thirds: (n,) of `drift_slices`.
+        values: (n, n_choices, 2) of the tuned and of the static profile.
+    """
+
+    users: npt.NDArray[np.int64]
+    thirds: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+
+def judge(data: Data, window: Window, chosen: dict[str, Tried], grid: Grid, args: argparse.Namespace) -> Judged | None:
+    """The chosen readings and static, each under its similarity; None without tests."""
     asks = ask(data, window, args.task, args.max_events, args.seed)
     if not len(asks.tests):
-        return []
+        return None
     sums, static = sums_of(data, asks, window, grid), coefficients_of(Decay("static"), grid.bank)
-    thirds, users, count = drift_slices(sums, grid), asks.tests.users, counter(data, asks)
-    rows = []
-    for label, tried in chosen.items():
+    count, values = counter(data, asks), []
+    for tried in chosen.values():
         kappas = np.array([DEFAULT_PRIOR_WEIGHT, tried.prior_weight])
         ranks = count(sums, np.stack([static, tried.reading.coefficients]), kappas, [tried.similarity])
-        values = metric(TUNING_METRIC)(ranks.above, ranks.tied)
-        parts = {"all": np.ones(len(users), bool), **{s: thirds == i for i, s in enumerate(_SLICES)}}
+        values.append(metric(TUNING_METRIC)(ranks.above, ranks.tied)[:, ::-1])
+    return Judged(asks.tests.users, drift_slices(sums, grid), np.stack(values, 1))
+
+
+def together(windows: Sequence[Judged]) -> Judged:
+    """All tests of several windows; a user of two of them is one user."""
+    return Judged(*(np.concatenate([getattr(w, name) for w in windows]) for name in ("users", "thirds", "values")))
+
+
+def rows_of(judged: Judged, name: str, chosen: dict[str, Tried]) -> list[dict[str, Any]]:
+    """Tuned against static, on all tests and on the slices of drift."""
+    rows = []
+    parts = {"all": np.ones(len(judged.users), bool), **{s: judged.thirds == i for i, s in enumerate(_SLICES)}}
+    for number, (label, tried) in enumerate(chosen.items()):
         for part, mine in parts.items():
             if mine.any():
-                numbers = compare(values[mine, 1], values[mine, 0], users[mine])
-                rows.append({"window": name, "choice": label, "slice": part, **numbers})
+                tuned, static = judged.values[mine, number].T
+                rows.append({"window": name, "choice": label, "slice": part})
+                rows[-1] |= compare(tuned, static, judged.users[mine])
                 say(rows[-1], tried)
     return rows
 
@@ -256,9 +281,13 @@ def main() -> None:
     found = tune(known, sealed, grid, args)
     times.append(time.perf_counter())
     chosen = choices(found, grid.similarities())
-    rows = judge(known, sealed.validation, "validation", chosen, grid, args)
+    validation = judge(known, sealed.validation, chosen, grid, args)
+    judged = {} if validation is None else {"validation": validation}
     for number, window in enumerate(periods.tests.open(found.best.reading.name)):
-        rows += judge(data, window, f"test {number + 1}", chosen, grid, args)
+        if (test := judge(data, window, chosen, grid, args)) is not None:
+            judged[f"test {number + 1}"] = test
+    judged["tests"] = together([w for name, w in judged.items() if name != "validation"])
+    rows = [row for name, tests in judged.items() for row in rows_of(tests, name, chosen)]
     times.append(time.perf_counter())
     best = found.best
     answer = {

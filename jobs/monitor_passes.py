@@ -26,7 +26,7 @@ from dynprof.evaluation.protocol import TestEvents
 from dynprof.evaluation.ranking import settle_ranks
 from dynprof.evaluation.retrieval import Queries, Ranks
 from dynprof.evaluation.seen import SeenItems
-from dynprof.evaluation.shard_counts import split_texts
+from dynprof.evaluation.shard_counts import gather_shards, split_texts
 from dynprof.evaluation.storage import REPORTS
 from jobs.evaluate_tasks import judged_from
 from jobs.monitor_tasks import Inquiry, bucket_part, items_part, posts_part, shard_part
@@ -118,7 +118,7 @@ class Passes:
     def _shards(self) -> None:
         log, tests = self.choice.log, self.choice.tests
         hashes = self.choice.names.text_hashes.slice(0, log.n_items)  # later texts are no candidates
-        texts = [ray.put(t) for t in split_texts(self.corpus, hashes, log.first_us)]
+        texts = [ray.put(t) for t in gather_shards(split_texts(self.corpus, hashes, log.first_us))]
         readers, served = self._readers()
         asked = [Inquiry("lists", self._put(served, readers), readers.catalogue, LIST_LENGTH)]
         if len(tests):

@@ -77,7 +77,7 @@ def items_part(
 
 
 def shard_part(batch: Batch, *, workspace_uri: str, report: str, texts: Refs, asked: Sequence[Inquiry]) -> Batch:
-    """One shard's vectors against all tests and all readers."""
+    """The vectors of a part of the shards against all tests and all readers."""
     number, workspace = int(batch["part"][0]), Workspace(workspace_uri)
     for one in asked:
         queries: Refs = [one.queries]

@@ -36,7 +36,7 @@ Number = Annotated[int, Path(ge=0, le=2**53, description="From `number` of the m
     "/{kind}",
     response_class=Response,
     responses={
-        **responses(400, 404, 413),
+        **responses(400, 413),
         200: {"content": {PACKED: {"schema": {"type": "string", "format": "binary"}}}},
     },
 )

@@ -30,11 +30,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what fails fastest first. The sort is stable: order within a tier stays.
-
-    With `--dist loadgroup` all that shares the one Ray runs in one process, every other file in either of them.
-    """
+    """Run what fails fastest first. The sort is stable: order within a tier stays."""
     items.sort(key=lambda item: TIERS.index(item.path.relative_to(TESTS).parts[0]))
-    for item in items:
-        shares_ray = "ray_session" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if shares_ray else str(item.path)))

@@ -181,7 +181,7 @@ def judge(data: Data, window: Window, chosen: dict[str, Tried], grid: Grid, args
         kappas = np.array([DEFAULT_PRIOR_WEIGHT, tried.prior_weight])
         ranks = count(sums, np.stack([static, tried.reading.coefficients]), kappas, [tried.similarity])
         values.append(metric(TUNING_METRIC)(ranks.above, ranks.tied)[:, ::-1])
-    return Judged(asks.tests.users, drift_slices(sums, grid), np.stack(values, 1))
+    return Judged(np.asarray(asks.tests.users, np.int64), drift_slices(sums, grid), np.stack(values, 1))
 
 
 def together(windows: Sequence[Judged]) -> Judged:

@@ -21,8 +21,8 @@ FALSE_ALARMS = 0.05
 """Share of comparisons in which nothing happened and yet some measure is above its limit."""
 
 _NOMINAL = 0.005
-"""What limits are asked for, to stay below `FALSE_ALARMS`: measures have longer tails than a normal variable, the more so
-among few users. What comes of it: `benchmarks/monitor_alarms.py`, docs/monitoring.md."""
+"""What limits are asked for, to stay below `FALSE_ALARMS`: measures have longer tails than a normal variable, the more
+so among few users. What comes of it: `benchmarks/monitor_alarms.py`, docs/monitoring.md."""
 
 _MIN_REPLAYS = 5
 

@@ -52,7 +52,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	$(BIN)/pytest -q -n auto tests/unit
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto tests/unit
 
 check: lint types unit ## the quick tier: lint, types, unit tests
 

@@ -25,8 +25,8 @@ __all__ = ["drop_old_snapshots", "erase", "erase_what_log_says"]
 
 LOG = logging.getLogger("dynprof.erase")
 
-_DERIVED = ("reports", "index", "traces", "models")
-"""Folders that are made of the corpus and go as a whole: `jobs.evaluate` and `jobs.index` make them anew."""
+_DERIVED = ("reports", "index", "traces", "models", "maps")
+"""Folders that are made of the corpus, some with its row numbers, and go as a whole: their jobs make them anew."""
 
 
 Each = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]

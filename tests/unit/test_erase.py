@@ -83,7 +83,7 @@ def write_world(folder: Path) -> Workspace:
     rejected = [{"source": "f", "row": i, "reason": "not_json", "detail": "d", "raw": r} for i, r in enumerate(raw)]
     table = pa.Table.from_pylist(rejected, schema=QUARANTINE)
     workspace.write_parquet(table, "corpus", "quarantine", "events-00000.parquet", metadata={"table": "events"})
-    for folder in ("reports", "index"):
+    for folder in ("reports", "index", "traces", "models", "maps"):
         workspace.write_manifest({"user": VICTIM}, folder, "r1")
     embed_and_build(workspace)
     return workspace
@@ -126,7 +126,7 @@ def test_no_byte_of_what_was_erased_is_left_and_what_others_have_stays(workspace
     folder = Path(workspace.uri)
     gone = [*ID, *needles(*SECRETS), *needles(*(f"{SECRETS[0]} {i}" for i in range(20)))]
     before = files_with(folder, gone)
-    assert {path.split("/")[0] for path in before} == {"corpus", "embeddings", "profiles", "reports", "index"}
+    assert {path.split("/")[0] for path in before} == {"corpus", "embeddings", "profiles", "reports", "index", "traces", "models", "maps"}
     found = erase_all(workspace, log)
     assert (found["erased_events"], found["erased_users"], found["done_before"]) == (26, 1, False)
     assert files_with(folder, gone) == {}

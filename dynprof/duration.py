@@ -33,9 +33,10 @@ def parse_duration(duration: Duration, *, name: str = "duration") -> float:
         return seconds
     if isinstance(duration, str) and (match := _PATTERN.fullmatch(duration)):
         return float(match[1]) * _UNIT_S[match[2]]
+    hint = f" Write the unit: '{duration}d' means days." if str(duration).strip().isdecimal() else ""
     raise ConfigError(
         f"{name}: expected a number with a unit (ms, s, m, h, d, w, y), such as '90m', '12h' or '30d', "
-        f"found {duration!r}. Write the unit: '{duration}d' means days."
+        f"found {duration!r}.{hint}"
     )
 
 

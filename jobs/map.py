@@ -75,9 +75,7 @@ def _parser() -> Any:
     made.add_argument("--neighbors", default=15, type=int, metavar="N", help="points that count as near")
     made.add_argument("--min-dist", default=0.1, type=float, metavar="D", help="how close points may come")
     made.add_argument("--seed", default=0, type=int, metavar="N", help="the same one gives the same map")
-    made.add_argument(
-        "--most", default=_MOST_POINTS, type=int, metavar="N", help="points of each kind, evenly chosen; minutes beyond"
-    )
+    made.add_argument("--most", default=_MOST_POINTS, type=int, metavar="N", help="points of each kind, evenly chosen")
     made.add_argument("--force", action="store_true", help="arrange them again")
     return made
 

@@ -126,7 +126,16 @@ def test_no_byte_of_what_was_erased_is_left_and_what_others_have_stays(workspace
     folder = Path(workspace.uri)
     gone = [*ID, *needles(*SECRETS), *needles(*(f"{SECRETS[0]} {i}" for i in range(20)))]
     before = files_with(folder, gone)
-    assert {path.split("/")[0] for path in before} == {"corpus", "embeddings", "profiles", "reports", "index", "traces", "models", "maps"}
+    assert {path.split("/")[0] for path in before} == {
+        "corpus",
+        "embeddings",
+        "profiles",
+        "reports",
+        "index",
+        "traces",
+        "models",
+        "maps",
+    }
     found = erase_all(workspace, log)
     assert (found["erased_events"], found["erased_users"], found["done_before"]) == (26, 1, False)
     assert files_with(folder, gone) == {}

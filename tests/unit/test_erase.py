@@ -69,6 +69,7 @@ ITEMS = [
     {"item_id": "filed", "text": "of a file", "created_at": START_US, "author_id": "eve", "language": None},
     {"item_id": "mine", "text": SECRETS[0], "created_at": START_US, "author_id": VICTIM, "language": None},
 ]
+DERIVED = ("reports", "index", "traces", "models", "maps")
 
 
 def each_in_turn(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -83,7 +84,7 @@ def write_world(folder: Path) -> Workspace:
     rejected = [{"source": "f", "row": i, "reason": "not_json", "detail": "d", "raw": r} for i, r in enumerate(raw)]
     table = pa.Table.from_pylist(rejected, schema=QUARANTINE)
     workspace.write_parquet(table, "corpus", "quarantine", "events-00000.parquet", metadata={"table": "events"})
-    for folder in ("reports", "index", "traces", "models", "maps"):
+    for folder in DERIVED:
         workspace.write_manifest({"user": VICTIM}, folder, "r1")
     embed_and_build(workspace)
     return workspace

@@ -31,11 +31,16 @@ def free_port() -> int:
 
 @pytest.fixture
 def cluster() -> Iterator[dict[str, str]]:
-    """A head node of its own, with a dashboard on the loopback; the environment that leads to it."""
+    """A head node of its own, with a dashboard on the loopback; the environment that leads to it.
+
+    The agent that takes jobs has a port of its own too: the default one is another Ray's when tests run side by side,
+    and an agent without its port answers "No available agent" for ever.
+    """
     session = tempfile.mkdtemp(prefix="rj", dir="/tmp")  # Ray's sockets need short paths
     port, dashboard = free_port(), free_port()
     flags = ["--head", "--node-ip-address=127.0.0.1", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"]
     flags += ["--dashboard-host=127.0.0.1", "--object-store-memory=500000000", f"--temp-dir={session}", "--block"]
+    flags += [f"--dashboard-agent-listen-port={free_port()}"]
     env = {**{k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}, "RAY_AUTH_MODE": "disabled"}
     with Path(session, "head.log").open("w") as log:
         head = subprocess.Popen([RAY, "start", *flags], stdout=log, stderr=log, env=env)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.day_task import day_tests, eligible_posts
 from benchmarks.machine import machine
 from benchmarks.tuning_verdicts import Judged, rows_of, together
 from dynprof.decay import Decay
@@ -35,7 +36,6 @@ from dynprof.evaluation.windows import cut_periods
 from dynprof.lineage import present_corpus
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT
 from dynprof.tuning.bank_sums import BankSums, bank_sums
-from dynprof.tuning.days import day_tests, eligible_posts
 from dynprof.tuning.duel import Asked, Duels, count_duels
 from dynprof.tuning.fit_data import fit_data, sample_candidates
 from dynprof.tuning.grid import Grid, Similarity, coefficients_of
@@ -60,10 +60,11 @@ class Data:
 
 @dataclass(frozen=True)
 class Asks:
-    """Tests of a window, and the first candidate of each."""
+    """Tests of a window, the first candidate of each, and what is none beside what the user had before."""
 
     tests: TestEvents
     first: npt.NDArray[np.int64]
+    own: Sequence[npt.NDArray[np.int32]] | None = None
 
 
 def ask(data: Data, window: Window, task: str, n: int, seed: int) -> Asks:
@@ -72,7 +73,8 @@ def ask(data: Data, window: Window, task: str, n: int, seed: int) -> Asks:
     if len(found) > n:
         found = np.sort(np.random.default_rng(seed).choice(found, n, replace=False))
     if task == "day":
-        return Asks(*day_tests(data.log, found))
+        of_days = day_tests(data.log, found)
+        return Asks(of_days.tests, of_days.first_candidate, of_days.own)
     tests = choose_tests(data.log, found)
     return Asks(tests, np.zeros(len(tests), np.int64))
 
@@ -102,7 +104,7 @@ def counter(data: Data, asks: Asks) -> Any:
         similarities: Sequence[Similarity],
     ) -> Ranks:
         half_lives_s = np.array([s.half_life_s or np.inf for s in similarities])
-        asked = Asked.of(data.log, asks.tests, half_lives_s, first_candidate=asks.first)
+        asked = Asked.of(data.log, asks.tests, half_lives_s, first_candidate=asks.first, also_left_out=asks.own)
         return rank_grid(sums, coefficients, prior_weights, asked, count_parts, _N_PARTS)
 
     return count

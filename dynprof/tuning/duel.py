@@ -10,6 +10,7 @@ both scores and falls out, so nothing underflows however old the two are. `cosin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,9 +61,12 @@ class Asked:
         item_half_lives_s: npt.NDArray[np.float64],
         *,
         first_candidate: IntArray | None = None,
+        also_left_out: Sequence[npt.NDArray[np.int32]] | None = None,
     ) -> Asked:
         """What is asked by test events of a log, all of the catalogue being candidates unless told otherwise."""
         left_out = [np.unique(tests.excluded(log, row)) for row in range(len(tests))]
+        if also_left_out is not None:
+            left_out = [np.union1d(*both) for both in zip(left_out, also_left_out, strict=True)]
         starts = np.cumsum([0, *map(len, left_out)])
         joined = np.concatenate([*left_out, np.empty(0, np.int32)])
         first = np.zeros(len(tests), np.int64) if first_candidate is None else first_candidate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow as pa
 from dynprof.evaluation.results import WHOLE
 from dynprof.reporting.results import Results, Row, best
 
-__all__ = ["CANNOT_TELL", "FAILS", "HOLDS", "Verdict", "judge", "picked", "windows_of"]
+__all__ = ["CANNOT_TELL", "FAILS", "HOLDS", "RULE", "Verdict", "judge", "picked", "results_of", "windows_of"]
 
 HOLDS, FAILS, CANNOT_TELL = "holds", "does not hold", "cannot tell"
 RULE = (
@@ -66,12 +65,6 @@ def judge(results: Results, method: str) -> tuple[str, str]:
 
 def _row(results: Results, method: str, window: str) -> Row | None:
     return next((r for r in results.rows(window=window, slice_value=WHOLE) if r.method == method), None)
-
-
-def compared_rows(results: Results, methods: Sequence[str]) -> Iterator[Row]:
-    """Rows of some methods over all test windows, in the order given."""
-    found = {r.method: r for r in results.rows(slice_value=WHOLE)}
-    yield from (found[m] for m in methods if m in found)
 
 
 def results_of(table: pa.Table | None) -> Results | None:

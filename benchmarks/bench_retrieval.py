@@ -5,7 +5,8 @@ memory delivers to one core (`read` in the output: a sum over the fp16 bytes). V
 encoded: topics of Zipf sizes, 24 directions in each, noise. One thread each.
 
     python -m benchmarks.bench_retrieval                                # 100,000 x 384, exact
-    python -m benchmarks.bench_retrieval --items 1000000 --graph        # the graph, minutes to build
+    python -m benchmarks.bench_retrieval --items 1000000 --approximate cells
+    python -m benchmarks.bench_retrieval --items 1000000 --approximate graph      # minutes to build
 
 `pip install 'dynprof[bench]'` brings FAISS and LanceDB; what is not installed is left out and named. Prints one JSON
 line: recall of the true ten (by numpy in float64), milliseconds a question (p50, p99 over all rounds), bytes held.
@@ -34,9 +35,10 @@ from usearch.index import Index
 from benchmarks.machine import machine
 from benchmarks.topical_vectors import topical_profiles, topical_vectors
 from dynprof.decay import Decay
+from dynprof.index import cells
+from dynprof.index.approximate import APPROXIMATE, build
 from dynprof.index.codes import encode
-from dynprof.index.graph import Graph
-from dynprof.index.item_index import LEAST_ASKED, ItemIndex
+from dynprof.index.item_index import ItemIndex
 from dynprof.recommend import Metric, question
 
 K, TOGETHER = 10, 32
@@ -52,6 +54,7 @@ Built = tuple[Search, int]
 def main() -> None:
     """Build every candidate, ask all of them in turn, print the line."""
     flags = _flags()
+    cells.SHARE_READ = flags.share
     torch.set_num_threads(1)
     vectors, profiles = topical_vectors(flags.items, flags.dim), topical_profiles(flags.queries, flags.dim)
     profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
@@ -83,14 +86,14 @@ def main() -> None:
         for name, (_, size, build_s) in built.items()
     }
     about = {"items": flags.items, "dim": flags.dim, "queries": flags.queries, "rounds": flags.rounds, "k": K}
-    about["asked"] = flags.asked if flags.graph else 0
+    about |= {"approximate": flags.approximate, "asked": flags.asked, "share": flags.share}
     line = {"benchmark": "retrieval", **about, "read_ms": _read_ms(vectors), "missing": missing, "results": results}
     print(json.dumps({**line, "machine": machine()}))
 
 
 def _candidates(vectors: npt.NDArray[np.float16], flags: argparse.Namespace) -> dict[str, Callable[[], Built]]:
     """Name to a maker. `_together`: so many questions at once."""
-    index = cache(partial(_index, vectors, flags.graph, flags.asked))  # three ways to ask, one index
+    index = cache(partial(_index, vectors, flags.approximate, flags.asked))  # three ways to ask, one index
     makers: dict[str, Callable[[], Built]] = {
         "ours": lambda: _ours(*index(), "cosine"),
         "ours_time": lambda: _ours(*index(), "cosine_time"),
@@ -100,17 +103,17 @@ def _candidates(vectors: npt.NDArray[np.float16], flags: argparse.Namespace) -> 
         "lancedb_flat": partial(_lancedb, vectors),
         "usearch_f16": partial(_usearch, vectors),
     }
-    # A flat search over a million vectors takes a second each in the slowest of them: nobody's alternative to a graph.
-    without = {"numpy", "lancedb_flat"} if flags.graph else set()
+    # A flat search over a million vectors takes a second each in the slowest of them: nobody's alternative here.
+    without = {"numpy", "lancedb_flat"} if flags.approximate else set()
     wanted = flags.only.split(",") if flags.only else [name for name in makers if name not in without]
     return {name: makers[name] for name in wanted}
 
 
-def _index(vectors: npt.NDArray[np.float16], graph: bool, n_asked: int) -> tuple[ItemIndex, int]:
+def _index(vectors: npt.NDArray[np.float16], approximate: str | None, n_asked: int | None) -> tuple[ItemIndex, int]:
     """Ours, and the bytes it holds."""
     created_us = NOW_US - np.linspace(365, 0, len(vectors)).astype(np.float64) * DAY_US
     codes = encode(vectors)
-    made = Graph.build(codes) if graph else None
+    made = build(approximate, codes) if approximate else None
     kept = codes if made is None else codes.part(len(codes) - len(codes) // 4, len(codes))
     index = ItemIndex(vectors, created_us.astype(np.int64), kept, made, n_asked=n_asked)
     return index, vectors.nbytes + kept.values.nbytes + 8 * len(kept) + (made.size_bytes if made else 0)
@@ -225,11 +228,12 @@ def _flags() -> argparse.Namespace:
     made.add_argument("--dim", type=int, default=384)
     made.add_argument("--queries", type=int, default=200)
     made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--graph", action="store_true", help="with a graph, against usearch and FAISS flat alone")
+    made.add_argument("--approximate", choices=APPROXIMATE, help="such an index, against usearch and FAISS flat alone")
+    made.add_argument("--share", type=float, default=cells.SHARE_READ, help="of all rows, that cells read")
     made.add_argument(
         "--only", default="", help="of the candidates, by name, with commas: a graph takes minutes to build"
     )
-    made.add_argument("--asked", type=int, default=LEAST_ASKED, help="rows asked of the graph: recall against time")
+    made.add_argument("--asked", type=int, help="rows asked of it (default: its own number): recall against time")
     return made.parse_args()
 
 

@@ -12,23 +12,23 @@ import pyarrow.compute as pc
 from dynprof.embedded import open_vectors
 from dynprof.embeddings import EMBEDDINGS, read_shard
 from dynprof.errors import WorkspaceError
+from dynprof.index.approximate import Approximate, build
 from dynprof.index.codes import Codes, encode
-from dynprof.index.graph import Graph
 from dynprof.keys import find_words, hash_words, text_shards
 from dynprof.lineage import CorpusView
 from dynprof.schema import CATALOGUE
 from dynprof.segments import read_items
 from dynprof.workspace import Workspace
 
-__all__ = ["GRAPH_FROM", "ItemRows"]
+__all__ = ["APPROXIMATE_FROM", "ItemRows"]
 
-GRAPH_FROM = 250_000
-"""Rows from which on a graph is worth its memory; below, comparing all of them takes a few milliseconds."""
+APPROXIMATE_FROM = 250_000
+"""Rows from which on an approximate index is worth it; below, comparing all of them takes a few milliseconds."""
 
 _COLUMNS = ["item_id", "text", "text_hash", "language", "author_id", "created_at"]
 _CODED_SHARE = 4
-"""Beside a graph only the newest one in so many rows are coded: the graph has codes of its own, and time looks at the
-newest. So an index stays below twice its fp16 vectors."""
+"""Beside an approximate index only the newest one in so many rows are coded: it has codes of its own, and time looks at
+the newest. So an index stays below twice its fp16 vectors."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ItemRows:
         sorted_words: (n, 2) uint64 text hashes, sorted.
         sorted_rows: (n,) row of each of them.
         codes: Of the last rows, or of all.
-        graph: Of all rows, or None.
+        approximate: Of all rows, or None.
     """
 
     table: pa.Table
@@ -54,17 +54,26 @@ class ItemRows:
     sorted_words: npt.NDArray[np.uint64]
     sorted_rows: npt.NDArray[np.int64]
     codes: Codes | None = None
-    graph: Graph | None = None
+    approximate: Approximate | None = None
 
     @classmethod
-    def read(cls, workspace: Workspace, fingerprint: str, view: CorpusView, *, graph_from: int | None) -> ItemRows:
+    def read(
+        cls,
+        workspace: Workspace,
+        fingerprint: str,
+        view: CorpusView,
+        *,
+        approximate: str | None = None,
+        approximate_from: int = APPROXIMATE_FROM,
+    ) -> ItemRows:
         """Read the items of a corpus and their vectors, and code them.
 
         Args:
             workspace: Where.
             fingerprint: Of the encoder.
             view: Which corpus.
-            graph_from: Rows from which on to build a graph, which takes minutes a million; None: never.
+            approximate: One of `dynprof.index.approximate.APPROXIMATE`, to build it too; None: none.
+            approximate_from: Rows from which on to build it.
 
         Raises:
             WorkspaceError: No finished embeddings, or an embedding shard is missing.
@@ -80,10 +89,10 @@ class ItemRows:
         order = np.lexsort((words[:, 1], words[:, 0]))
         created_us = np.asarray(items["created_at"].cast(pa.int64()))
         table, codes = items.drop_columns("text_hash").cast(CATALOGUE), encode(vectors)
-        if graph_from is None or len(vectors) < graph_from:
+        if approximate is None or len(vectors) < max(approximate_from, 1):
             return cls(table, created_us, vectors, words[order], order, codes)
         newest = codes.part(len(codes) - len(codes) // _CODED_SHARE, len(codes))
-        return cls(table, created_us, vectors, words[order], order, newest, Graph.build(codes))
+        return cls(table, created_us, vectors, words[order], order, newest, build(approximate, codes))
 
     def __len__(self) -> int:
         return len(self.created_us)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from dynprof.added_items import AddedItems
 from dynprof.index.item_index import ItemIndex
 from dynprof.item_files import open_items
-from dynprof.item_rows import GRAPH_FROM, ItemRows
+from dynprof.item_rows import APPROXIMATE_FROM, ItemRows
 from dynprof.keys import hash_words
 from dynprof.lineage import CorpusView, present_corpus
 from dynprof.schema import CATALOGUE
@@ -38,7 +38,7 @@ class ItemCatalogue:
 
     def __init__(self, base: ItemRows) -> None:
         self.base = base
-        self.index = ItemIndex(base.vectors, base.created_us, base.codes, base.graph)
+        self.index = ItemIndex(base.vectors, base.created_us, base.codes, base.approximate)
         self._added = AddedItems(len(base))
         self._lock = Lock()
         self._encoded: dict[str, pa.DictionaryArray] = {}
@@ -58,8 +58,8 @@ class ItemCatalogue:
         view = view or present_corpus(workspace)
         base = open_items(workspace, fingerprint, view.corpus_id)
         if base is None:
-            base = ItemRows.read(workspace, fingerprint, view, graph_from=None)
-            if len(base) >= GRAPH_FROM:
+            base = ItemRows.read(workspace, fingerprint, view)
+            if len(base) >= APPROXIMATE_FROM:
                 LOG.warning("items=%d index=none all are compared; `python -m jobs.index` makes one", len(base))
         return cls(base)
 

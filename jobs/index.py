@@ -1,4 +1,4 @@
-"""`python -m jobs.index`: the items of a snapshot as files that servers map into memory, with a graph above a size.
+"""`python -m jobs.index`: the items of a snapshot as files that servers map into memory, with cells above a size.
 
 And the traces that a ranker reads, where one was trained for such a snapshot.
 """
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynprof.errors import WorkspaceError
-from dynprof.item_files import INDEX, item_files, save_items
-from dynprof.item_rows import GRAPH_FROM, ItemRows
+from dynprof.index.approximate import APPROXIMATE
+from dynprof.item_files import INDEX, item_files, read_index_manifest, save_items
+from dynprof.item_rows import APPROXIMATE_FROM, ItemRows
 from dynprof.ranker.model import latest_model
 from dynprof.ranker.served import meaning_of
 from dynprof.ranker.trace_files import ensure_traces
@@ -35,11 +36,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     store = SnapshotStore(workspace, flags.snapshot)
     fingerprint, corpus_id = store.spec.fingerprint, store.corpus.corpus_id
     folder = item_files(fingerprint, corpus_id)
-    before = None if flags.force else workspace.read_manifest(*folder)
+    before = None if flags.force else read_index_manifest(workspace, *folder)
     if before is None:
         workspace.remove(*folder)  # what a killed run left behind
         with watch.stage("read"):
-            items = ItemRows.read(workspace, fingerprint, store.corpus, graph_from=flags.graph_from)
+            items = ItemRows.read(
+                workspace,
+                fingerprint,
+                store.corpus,
+                approximate=flags.approximate,
+                approximate_from=flags.approximate_from,
+            )
         with watch.stage("write"):
             manifest = save_items(items, workspace, fingerprint, corpus_id)
     else:
@@ -52,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "snapshot": store.name,
         "folder": "/".join((INDEX, *folder[1:])),
         "rows_out": manifest["n_items"],
-        "has_graph": manifest["has_graph"],
+        "approximate": manifest["approximate"],
         "has_ranker": has_ranker,
         "done_before": before is not None,
         "seconds": watch.seconds,
@@ -74,7 +81,10 @@ def _parser() -> Any:
     made.add_argument("--workspace", required=True, metavar="DIR", help="folder, local or on object storage")
     made.add_argument("--snapshot", default=LATEST, metavar="NAME", help="whose corpus and encoder")
     made.add_argument(
-        "--graph-from", default=GRAPH_FROM, type=int, metavar="N", help="items from which on to build a graph"
+        "--approximate", default="cells", choices=APPROXIMATE, help="cells (k-means), or usearch's graph, slow to build"
+    )
+    made.add_argument(
+        "--approximate-from", default=APPROXIMATE_FROM, type=int, metavar="N", help="items from which on to build it"
     )
     made.add_argument("--force", action="store_true", help="write it again")
     return made

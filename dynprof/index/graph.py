@@ -14,7 +14,7 @@ from dynprof.index.codes import Codes, encode
 __all__ = ["Graph"]
 
 CONNECTIVITY = 16
-EXPANSION_ADD = 128
+EXPANSION_ADD = 512
 _ROWS_AT_ONCE = 65_536
 
 
@@ -24,6 +24,10 @@ class Graph:
     The codes are ours, each row by its own largest coordinate: usearch's own int8 scales all rows alike, which at 384
     dimensions leaves 20 steps to most coordinates.
     """
+
+    least_asked = 1024
+    """A profile is a mean and lies between the items, where a graph finds its way less well than from item to item; few
+    rows would cost a few of the best ten (`bench_retrieval --asked`)."""
 
     def __init__(self, index: Index) -> None:
         self._index = index

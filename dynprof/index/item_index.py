@@ -9,22 +9,19 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from dynprof.index.approximate import Approximate
 from dynprof.index.block import Queries, blocks_of, exact_cosines
 from dynprof.index.codes import Codes
-from dynprof.index.graph import Graph
 from dynprof.index.growing import GrowingRows
 from dynprof.index.question import Candidates, Question, ranked
 from dynprof.index.scan import NO_CAP, scan
 from dynprof.scoring import Ranking
 
-__all__ = ["LEAST_ASKED", "ItemIndex"]
+__all__ = ["ItemIndex"]
 
 IntArray = npt.NDArray[np.int64]
 MaskArray = npt.NDArray[np.bool_]
 
-LEAST_ASKED = 1024
-"""Rows asked of the graph. A profile is a mean and lies between the items, where a graph finds its way less well than
-from item to item; few rows would cost a few of the best ten (`bench_retrieval --asked`)."""
 _MOST_ASKED = 4096
 """Beyond it comparing all rows that may be returned is no slower."""
 _SPARE = 8
@@ -34,17 +31,17 @@ _SPARE = 8
 class ItemIndex:
     """The best rows for any profile, time, metric and filter. Safe to use from several threads.
 
-    Without a graph every answer is exact, to the last bit and for equal scores too: newest first, then the row that
-    was added last. With one, `cosine` and `basic` are the exact best of what the graph finds and of all added rows;
-    `cosine_time` looks at all rows that are young enough, and trusts the graph only for how alike the older ones can
-    be. A filter that leaves few rows is answered by comparing those. Either way k rows come back where k may.
+    Without an approximate index every answer is exact, to the last bit and for equal scores too: newest first, then the
+    row that was added last. With one, `cosine` and `basic` are the exact best of what it finds and of all added rows;
+    `cosine_time` looks at all rows that are young enough, and trusts it only for how alike the older ones can be. A
+    filter that leaves few rows is answered by comparing those. Either way k rows come back where k may.
 
     Args:
         vectors: (n, dim) any norm; (memory-mapped) fp16.
         created_us: (n,) rising.
         codes: Of the last rows, or of all; None: of none.
-        graph: Of all n rows, or None.
-        n_asked: Rows to ask the graph for, at least.
+        approximate: Of all n rows, or None.
+        n_asked: Rows to ask it for, at least; by default its own number.
     """
 
     def __init__(
@@ -52,13 +49,14 @@ class ItemIndex:
         vectors: npt.NDArray[np.float16],
         created_us: IntArray,
         codes: Codes | None,
-        graph: Graph | None = None,
+        approximate: Approximate | None = None,
         *,
-        n_asked: int = LEAST_ASKED,
+        n_asked: int | None = None,
     ) -> None:
         self._vectors, self._created_us = vectors, created_us
         self._base = blocks_of(vectors, created_us, codes)
-        self._graph, self._n_asked = graph, n_asked
+        self._approximate = approximate
+        self._n_asked = n_asked or (approximate.least_asked if approximate else 0)
         self._added = GrowingRows(vectors.shape[1], len(vectors))
         self._deleted = np.zeros(len(vectors), np.bool_)
         self._lock = Lock()
@@ -113,27 +111,29 @@ class ItemIndex:
         found, rest, caps = [Candidates(q.k) for q in questions], list(questions), [NO_CAP] * len(questions)
         scan(added, questions, queries, found, deleted, caps)
         for i, question in enumerate(questions):
-            if self._graph is not None and (rows := self._near(self._graph, question, queries.units[i])) is not None:
+            if (rows := self._near(question, queries.units[i])) is not None:
                 caps[i] = self._add_near(rows, question, queries, i, found[i], deleted)
                 known = rows if question.excluded is None else np.concatenate([question.excluded, rows])
                 rest[i] = replace(question, excluded=known)
         scan(self._base, rest, queries, found, deleted, caps)
         return [self._ranked(found[i].rows, question, queries, i) for i, question in enumerate(questions)]
 
-    def _near(self, graph: Graph, question: Question, unit: npt.NDArray[np.float64]) -> IntArray | None:
-        """Rows that the graph finds; None where comparing all that may be returned is no slower."""
+    def _near(self, question: Question, unit: npt.NDArray[np.float64]) -> IntArray | None:
+        """Rows that the approximate index finds; None where comparing all that may be returned is no slower."""
+        if self._approximate is None:
+            return None
         n_before = int(np.searchsorted(self._created_us, question.as_of_us, "left"))
         n_may = n_before if question.allowed is None else int(np.count_nonzero(question.allowed[:n_before]))
         if not unit.any() or not n_may:
             return None
-        asked = max(self._n_asked, -(-_SPARE * question.k * len(graph) // n_may))
+        asked = max(self._n_asked, -(-_SPARE * question.k * len(self._approximate) // n_may))
         asked += 0 if question.excluded is None else len(question.excluded)
-        return graph.nearest(unit, asked) if asked <= min(_MOST_ASKED, len(graph)) else None
+        return self._approximate.nearest(unit, asked) if asked <= min(_MOST_ASKED, len(self._approximate)) else None
 
     def _add_near(
         self, rows: IntArray, question: Question, queries: Queries, i: int, found: Candidates, deleted: MaskArray
     ) -> float:
-        """Add what the graph found; the cosine that all other rows of the base have at most, as far as it knows."""
+        """Add what was found; the cosine that all other rows of the base have at most, as far as it knows."""
         vectors, created_us = self._vectors[rows], self._created_us[rows]
         cosines = exact_cosines(vectors, queries.units[i])
         may = question.may(rows, created_us) & ~deleted[rows]

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from serving_world import AS_OF_US, DAY_US, World, make_world
 
 from dynprof.encoders import load_encoder
-from dynprof.item_files import INDEX, open_items, save_items
+from dynprof.errors import WorkspaceError
+from dynprof.index.approximate import APPROXIMATE
+from dynprof.item_files import INDEX, item_files, open_items, save_items
 from dynprof.item_rows import ItemRows
 from dynprof.items import ItemCatalogue
 from dynprof.keys import hash_words, text_hashes
@@ -58,11 +60,11 @@ def test_the_job_writes_what_the_catalogue_opens_and_again_changes_nothing(
 ) -> None:
     copy = make_world(tmp_path_factory.mktemp("index-job"))
     read = ItemCatalogue.load(copy.workspace, copy.spec.fingerprint)
-    done = index_job.main(["--workspace", copy.workspace.path(), "--graph-from", "10"])
-    assert done["has_graph"] and done["rows_out"] == len(read) and not done["done_before"]
+    done = index_job.main(["--workspace", copy.workspace.path(), "--approximate-from", "10"])
+    assert done["approximate"] == "cells" and done["rows_out"] == len(read) and not done["done_before"]
     assert index_job.main(["--workspace", copy.workspace.path()])["done_before"]
     opened = ItemCatalogue.load(copy.workspace, copy.spec.fingerprint)
-    assert opened.base.graph is not None and isinstance(opened.vectors.base, np.memmap | np.ndarray)
+    assert opened.base.approximate is not None and isinstance(opened.vectors.base, np.memmap | np.ndarray)
     assert opened.table.to_pylist() == read.table.to_pylist()
     np.testing.assert_array_equal(opened.vectors, read.vectors)
     profile = read.unit_vectors(np.array([3]))[0]
@@ -72,27 +74,47 @@ def test_the_job_writes_what_the_catalogue_opens_and_again_changes_nothing(
 
 
 @settings(max_examples=10)
-@given(n=st.integers(0, 30), with_graph=st.booleans(), seed=st.integers(0, 99))
-def test_saved_and_opened_again_is_the_identity(world: World, n: int, with_graph: bool, seed: int) -> None:
+@given(n=st.integers(0, 30), kind=st.sampled_from([None, *APPROXIMATE]), seed=st.integers(0, 99))
+def test_saved_and_opened_again_is_the_identity(world: World, n: int, kind: str | None, seed: int) -> None:
     whole = ItemRows.read(
-        world.workspace, world.spec.fingerprint, present_corpus(world.workspace), graph_from=0 if with_graph else None
+        world.workspace, world.spec.fingerprint, present_corpus(world.workspace), approximate=kind, approximate_from=0
     )
     save_items(whole, world.workspace, "some-encoder", f"corpus-{n}-{seed}")
     opened = open_items(world.workspace, "some-encoder", f"corpus-{n}-{seed}")
     assert opened is not None and opened.table.equals(whole.table)
     for name in ("created_us", "vectors", "sorted_words", "sorted_rows"):
         np.testing.assert_array_equal(getattr(opened, name), getattr(whole, name))
-    assert (opened.graph is None) == (not with_graph)
+    assert type(opened.approximate) is type(whole.approximate) is (APPROXIMATE[kind] if kind else type(None))
+    if opened.approximate is not None and whole.approximate is not None:
+        unit = whole.vectors[3].astype(np.float64)
+        assert opened.approximate.nearest(unit, 9).tolist() == whole.approximate.nearest(unit, 9).tolist()
     assert opened.codes is not None and whole.codes is not None
     np.testing.assert_array_equal(opened.codes.values, whole.codes.values)
     world.workspace.remove(INDEX, "some-encoder")
 
 
 def test_an_unfinished_index_is_not_opened(world: World) -> None:
-    whole = ItemRows.read(world.workspace, world.spec.fingerprint, present_corpus(world.workspace), graph_from=None)
+    whole = ItemRows.read(world.workspace, world.spec.fingerprint, present_corpus(world.workspace))
     save_items(whole, world.workspace, "another", "corpus")
     world.workspace.remove(INDEX, "another", "corpus", "manifest.json")
     assert open_items(world.workspace, "another", "corpus") is None
+
+
+def test_an_index_from_before_there_were_cells_is_not_opened_and_cells_of_other_rows_are_an_error(
+    world: World,
+) -> None:
+    view, workspace = present_corpus(world.workspace), world.workspace
+    whole = ItemRows.read(workspace, world.spec.fingerprint, view, approximate="cells", approximate_from=0)
+    manifest = dict(save_items(whole, workspace, "older", "corpus"))
+    workspace.write_manifest(manifest | {"n_items": len(whole) + 1}, *item_files("older", "corpus"))
+    with pytest.raises(
+        WorkspaceError, match=rf"older.*expected cells of {len(whole) + 1} rows, found {len(whole)}. Run"
+    ):
+        open_items(workspace, "older", "corpus")
+    del manifest["approximate"]
+    workspace.write_manifest(manifest, *item_files("older", "corpus"))
+    assert open_items(workspace, "older", "corpus") is None
+    workspace.remove(INDEX, "older")
 
 
 @pytest.mark.parametrize("metric", METRICS)

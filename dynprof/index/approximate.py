@@ -1,0 +1,39 @@
+"""Ways to find most of the nearest rows without comparing all of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dynprof.index.cells import Cells
+from dynprof.index.codes import Codes
+from dynprof.index.graph import Graph
+
+__all__ = ["APPROXIMATE", "Approximate", "build"]
+
+APPROXIMATE: dict[str, type[Cells] | type[Graph]] = {"cells": Cells, "graph": Graph}
+"""Kinds by name; the first is the default."""
+
+
+class Approximate(Protocol):
+    """What finds rows. Safe to use from several threads."""
+
+    least_asked: int
+    """Rows to ask for, at least: the best ten are to be among them."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory."""
+
+    def nearest(self, unit: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
+        """About `count` rows with about the largest cosines with a vector of norm 1."""
+
+
+def build(kind: str, codes: Codes) -> Approximate:
+    """One of `APPROXIMATE` of all coded rows; row numbers are positions."""
+    return APPROXIMATE[kind].build(codes)

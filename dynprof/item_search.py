@@ -88,7 +88,10 @@ class CatalogueItems:
         )
 
     def find_items(self, item_ids: Sequence[str]) -> KnownTexts:
-        """Items by their ids, also those that share the text of an earlier one. Reads the ids of their buckets."""
+        """Items by their ids, also those that share the text of an earlier one, but no removed ones.
+
+        Reads the ids of their buckets.
+        """
         workspace, view = self._store.workspace, self._store.corpus
         words = np.zeros((len(item_ids), 2), np.uint64)
         ids = pa.array(item_ids, pa.string())
@@ -102,22 +105,29 @@ class CatalogueItems:
             where = pc.index_in(wanted, value_set=table["item_id"].combine_chunks())
             has = np.asarray(where.is_valid())
             words[mine[has]] = hash_words(table["text_hash"])[np.asarray(where.drop_null(), np.int64)]
-        return self.find_texts(words)
+        return self._known(words, removed_too=False)
 
     def find_texts(self, words: Words) -> KnownTexts:
-        """Texts by their hashes."""
-        rows, found = self.catalogue.find_rows(words)
+        """Texts by their hashes, those of removed items too."""
+        return self._known(words, removed_too=True)
+
+    def _known(self, words: Words, *, removed_too: bool) -> KnownTexts:
+        catalogue = self.catalogue  # another one may take its place meanwhile
+        rows, found = catalogue.find_rows(words)
+        if not removed_too:
+            found &= ~catalogue.index.is_removed(rows)
         vectors = np.zeros((len(words), self._store.spec.dim), np.float32)
-        vectors[found] = self.catalogue.unit_vectors(rows[found])
+        vectors[found] = catalogue.unit_vectors(rows[found])
         return KnownTexts(words, found, vectors)
 
     def look_up(self, words: Words) -> tuple[FoundItems, npt.NDArray[np.bool_]]:
         """The items of texts; those that were removed are none."""
-        rows, there = self.catalogue.find_rows(words)
-        there &= ~self.catalogue.index.is_removed(rows)
-        table = self.catalogue.take(rows[there])
+        catalogue = self.catalogue
+        rows, there = catalogue.find_rows(words)
+        there &= ~catalogue.index.is_removed(rows)
+        table = catalogue.take(rows[there])
         created_us = np.asarray(table["created_at"].cast(pa.int64()))
-        vectors = self.catalogue.unit_vectors(rows[there])
+        vectors = catalogue.unit_vectors(rows[there])
         return FoundItems(table, vectors, created_us, np.zeros(len(table)), None), there
 
 

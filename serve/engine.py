@@ -97,7 +97,7 @@ class Engine:
             neighbor_index,
             EncoderAnswer(name=manifest["encoder"], fingerprint=fingerprint),
             encoder,
-            PageData(store, items.catalogue, neighbor_index),
+            PageData(store, items, neighbor_index),
             time.time_ns() // 1000,
             read_defaults(store),
             RankerSlot(store),

@@ -35,13 +35,13 @@ def live_service(log: EventLog, engines: Follower) -> LiveService:
         return set() if live is None else live.users.overlay.known(events)
 
     def snapshot_of(user_id: str) -> Mapping[str, Any] | None:
-        return None if engines.engine is None else exported(engines.engine.store, user_id)
+        return None if engines.engine is None else exported(engines.engine.store, user_id, log)
 
     return LiveService(log, known=known, on_change=[wake], on_erase=[catch_up], snapshot_of=snapshot_of)
 
 
-def exported(store: SnapshotStore, user_id: str) -> dict[str, Any] | None:
-    """Everything that a snapshot and its corpus hold of a user; None where that is nothing."""
+def exported(store: SnapshotStore, user_id: str, log: EventLog) -> dict[str, Any] | None:
+    """Everything that a snapshot and its corpus hold of a user, less erased events; None where that is nothing."""
     bucket = store.bucket(user_id)
     if bucket is None:
         return None
@@ -49,9 +49,11 @@ def exported(store: SnapshotStore, user_id: str) -> dict[str, Any] | None:
     events = read_events(store.workspace, bucket, _EXPORTED, segments=segments, user_id=user_id)
     bios = read_bios(store.workspace, bucket, ["user_id", "bio"], segments=segments)
     bio = bios.filter(pc.equal(bios["user_id"], user_id))["bio"].to_pylist()
-    if not len(events) and not bio:
+    gone = log.erased_events()
+    kept = [row for row in events.to_pylist() if not gone or log.keyed(row["event_id"]) not in gone]
+    if not kept and not bio:
         return None
-    rows = [{**row, "timestamp": row["timestamp"].isoformat()} for row in events.to_pylist()]
+    rows = [{**row, "timestamp": row["timestamp"].isoformat()} for row in kept]
     return {"snapshot": store.name, "bio": bio[0] if bio else None, "events": rows}
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from dynprof.atlas import Sheet, evenly
 from dynprof.history import History
 from dynprof.interests import Interests, find_interests
+from dynprof.item_search import CatalogueItems
 from dynprof.items import ItemCatalogue
 from dynprof.neighbors import NeighborIndex
 from dynprof.sheets import find_topics, item_sheet, user_sheet
@@ -51,24 +52,29 @@ class PageData:
 
     Args:
         store: The snapshot.
-        catalogue: Its items.
+        items: Its items.
         neighbor_index: Its users.
     """
 
-    def __init__(self, store: SnapshotStore, catalogue: ItemCatalogue, neighbor_index: NeighborIndex) -> None:
-        self.catalogue = catalogue
+    def __init__(self, store: SnapshotStore, items: CatalogueItems, neighbor_index: NeighborIndex) -> None:
+        self._items = items
         self._keeping = Lock()
         self._background = _Once(self._read_background)
         self._directory = _Once(lambda: UserDirectory.of(store))
-        self._topics = _Once(lambda: find_topics(catalogue, self._background()))
+        self._topics = _Once(lambda: find_topics(self.catalogue, self._background()))
         self._sheets: dict[SheetKind, _Once[Sheet]] = {
             "users": _Once(lambda: user_sheet(store, neighbor_index, self._directory(), self._topics())),
-            "items": _Once(lambda: item_sheet(store, catalogue, self._topics())),
+            "items": _Once(lambda: item_sheet(store, self.catalogue, self._topics())),
         }
         self._arranged: dict[SheetKind, Sheet] = {}
         self._store = store
         self._interests: OrderedDict[tuple[str, int, int, int], Interests] = OrderedDict()
         self._hidden: tuple[int, frozenset[int]] = _NO_HIDDEN
+
+    @property
+    def catalogue(self) -> ItemCatalogue:
+        """The items as they are now: without those of whom was erased."""
+        return self._items.catalogue
 
     @property
     def background(self) -> Background:

@@ -5,7 +5,7 @@ Nothing is read before it is asked for; what was read stays, as hashes where tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -104,6 +104,17 @@ class CorpusLookup:
             for row in table.take(pa.array(rows)).to_pylist():
                 if row["item_id"] in wanted:
                     found[row["item_id"]] = KnownItem.of(row)
+        return found
+
+    def items_with(self, text_hashes: Set[bytes | None]) -> dict[bytes, set[str]]:
+        """All items that have some texts. Reads every bucket of items once."""
+        found: dict[bytes, set[str]] = {}
+        wanted = pa.array([text for text in text_hashes if text is not None], pa.binary(16))
+        for bucket in range(self.view.n_buckets if len(wanted) else 0):
+            with self._reading:
+                table, _ = self._item_bucket(bucket)
+            for row in table.filter(pc.is_in(table["text_hash"], value_set=wanted)).to_pylist():
+                found.setdefault(row["text_hash"], set()).add(row["item_id"])
         return found
 
     def item_texts(self, item_ids: Sequence[str]) -> dict[str, str]:

@@ -75,7 +75,7 @@ class Deltas:
         last_us: Time of the latest event, waiting ones too; None without events.
         items: Those that live events are about.
         arrived: Items in the order in which they got a vector.
-        item_epoch: Raised when one of those lost its vector; `arrived` begins anew then.
+        item_epoch: Raised when one of those lost its vector or its author; `arrived` begins anew then.
     """
 
     def __init__(self, spec: SnapshotSpec) -> None:
@@ -152,6 +152,7 @@ class Deltas:
             return set()
         events = [event for event in (self._events[row] for row in gone) if event is not None]
         before = {event.item_id: self.items[event.item_id].text_hash for event in events}
+        authors = {item_id: self.items[item_id].author for item_id in before}
         self._set_ready(sorted(gone), ready=False)
         for row in gone:
             self._events[row] = None
@@ -164,7 +165,7 @@ class Deltas:
             user.rows = [row for row in user.rows if row not in gone]
             if not user.rows:
                 del self._users[user_id]
-        self._settle(before)
+        self._settle(before, renamed=any(self.items[i].author != author for i, author in authors.items()))
         if self.last_us in {event.at_us for event in events}:
             self.last_us = max((event.at_us for event in self._events if event is not None), default=None)
         return set(before)
@@ -221,11 +222,12 @@ class Deltas:
         self._vector_rows.extend(np.full(len(new), _NO_VECTOR))
         self.last_us = max(times if self.last_us is None else [self.last_us, *times], default=None)
 
-    def _settle(self, before: Mapping[str, bytes | None]) -> None:
+    def _settle(self, before: Mapping[str, bytes | None], *, renamed: bool = False) -> None:
         """Let the events of items count, with the vectors of the texts that those have now.
 
         Args:
             before: The items, with the hashes of their texts before.
+            renamed: Whether one of them has another author: whoever read it has to read it anew.
         """
         n_lost = sum(self._take_back(item_id, text_hash) for item_id, text_hash in before.items())
         fresh: list[int] = []
@@ -244,7 +246,7 @@ class Deltas:
                 item.n_ready = len(item.rows)
             else:
                 self._wait(item_id, text_hash, begins=True)
-        if n_lost:
+        if n_lost or renamed:
             self.arrived = [item_id for item_id, item in self.items.items() if item.n_ready]
             self.item_epoch += 1
         self._vector_rows.values[np.array(fresh, np.int64)] = vector_rows

@@ -12,11 +12,14 @@ import pyarrow.compute as pc
 
 from dynprof.item_search import CatalogueItems
 from dynprof.items import ItemCatalogue
+from dynprof.keys import hash_words
 from dynprof.live.new_items import ItemCursor
 from dynprof.live.overlay import Overlay
 from dynprof.sources import FoundItems, ItemQuery, KnownTexts, Words
 
 __all__ = ["LiveItems"]
+
+_NOBODY: tuple[int, frozenset[bytes]] = 0, frozenset()
 
 
 class LiveItems:
@@ -32,7 +35,7 @@ class LiveItems:
     def __init__(self, items: CatalogueItems, overlay: Overlay) -> None:
         self._items, self._overlay = items, overlay
         self._cursor = ItemCursor()
-        self._n_erased = 0
+        self._erased = _NOBODY
         self._refreshing = Lock()
 
     def refresh(self) -> int:
@@ -40,7 +43,7 @@ class LiveItems:
         with self._refreshing:
             new, cursor = self._overlay.items_since(self._cursor)
             if new.restarts:  # an item was taken back: begin again from the snapshot's, which are still mapped
-                self._n_erased = 0
+                self._erased = _NOBODY
             catalogue = ItemCatalogue(self._items.catalogue.base) if new.restarts else self._items.catalogue
             if len(new):
                 hashes = pa.FixedSizeBinaryArray.from_buffers(
@@ -52,14 +55,16 @@ class LiveItems:
             return len(new)
 
     def _remove_erased(self, catalogue: ItemCatalogue) -> None:
-        """Items whose author was erased; looked for when there is another erased user."""
-        n_erased = self._overlay.n_erased_users
-        if n_erased == self._n_erased:
+        """Items whose author was erased, and those about which only erased events were."""
+        erased = self._overlay.n_erased_users, self._overlay.unsaid_texts()
+        if erased == self._erased:
             return
+        rows, found = catalogue.base.find_rows(hash_words(pa.array(erased[1], pa.binary(16))))
+        catalogue.remove(rows[found])
         for author in pc.unique(catalogue.base.table["author_id"]).drop_null().to_pylist():
             if self._overlay.is_erased(author):
                 catalogue.remove(catalogue.rows_by_author(author))
-        self._n_erased = n_erased
+        self._erased = erased
 
     def __len__(self) -> int:
         return len(self._items)

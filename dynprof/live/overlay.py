@@ -24,6 +24,7 @@ from dynprof.live.deltas import Deltas, Fold
 from dynprof.live.live_history import history_of
 from dynprof.live.log import Change, EventLog, LiveEvent
 from dynprof.live.new_items import ItemCursor, NewItems, read_new_items
+from dynprof.live.unsaid import Unsaid
 from dynprof.snapshot import SnapshotSpec
 from dynprof.state import ProfileStates
 
@@ -75,6 +76,7 @@ class Overlay:
         self._corrections: dict[str, Correction] = {}
         self._corrected_items: dict[str, tuple[bytes | None, bool]] = {}
         self._asked: set[bytes] = set()
+        self._unsaid, self._unsaid_texts = Unsaid(self.corpus), frozenset[bytes]()
         self._vector_sum = np.asarray(vectors.manifest["mean_vector"]) * view.manifest["n_events_with_text"]
         self._n_vectors = int(view.manifest["n_events_with_text"])
         self._state, self._following = Lock(), Lock()
@@ -116,6 +118,13 @@ class Overlay:
         """How many users were erased so far."""
         with self._state:
             return len(self._erased_users)
+
+    def unsaid_texts(self) -> frozenset[bytes]:
+        """Hashes of the texts of the corpus that only erased events were about, and that nothing live says."""
+        if not self._unsaid_texts:
+            return frozenset()
+        with self._state:
+            return self._unsaid_texts - {i.text_hash for i in self._deltas.items.values() if i.n_ready}
 
     def users(self) -> list[str]:
         """Everybody whose profile differs from the snapshot's for another reason than time; no erased ones."""
@@ -252,11 +261,11 @@ class Overlay:
             if what is not None:
                 self._corrected_items[item_id] = what
         affected = self.corpus.users_of_items(changed) if changed else set()
-        if events:
-            affected |= {user for _, user in self.corpus.events_by_key(list(events), self.log.keyed)}
-        if users:
-            affected |= self.corpus.users_by_key(list(users), self.log.keyed)
-        return affected
+        erased = self.corpus.events_by_key(list(events), self.log.keyed) if events else []
+        lost = self.corpus.users_by_key(list(users), self.log.keyed) if users else set()
+        if erased or lost:
+            self._unsaid_texts = self._unsaid.take_out(erased, lost)
+        return affected | {user for _, user in erased} | lost
 
     def _correct(self, users: set[str]) -> None:
         retold = {item_id: text for item_id, (text, _) in self._corrected_items.items()}

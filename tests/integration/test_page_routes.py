@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -235,17 +236,36 @@ def test_the_files_need_no_token_and_every_answer_does(world: World) -> None:
 
 def test_who_was_erased_is_found_nowhere_and_who_came_is(ask: Asking, client: TestClient) -> None:
     user_id = "user-3"
+    post = {"user_id": user_id, "timestamp": AS_OF_US, "item_id": "mine", "event_id": "mine", "text": "live and mine"}
+    assert client.post("/v1/events", json={**post, "event_type": "post"}).status_code == 202
+    numbers = range(int(sheet_of(client, "items")["number"].max()) + 20)  # and what came live
+    mine = [n for n in numbers if client.get(f"/v1/map/items/{n}").json().get("author_id") == user_id]
     numbers = sheet_of(client, "users")["number"].tolist()
     number = next(n for n in numbers if ask.get(f"/v1/map/users/{n}")["user_id"] == user_id)
     assert client.delete(f"/v1/users/{user_id}").status_code == 200
     assert user_id not in [user["user_id"] for user in ask.get("/v1/users", limit=100)["users"]]
     assert number not in sheet_of(client, "users")["number"]
     assert client.get(f"/v1/map/users/{number}").status_code == 404
+    assert mine and not set(mine) & set(sheet_of(client, "items")["number"].tolist())
+    assert {client.get(f"/v1/map/items/{n}").status_code for n in mine} == {404}
     for what in ("view", "events", "path"):
         assert error_of(client.get(f"/v1/users/{user_id}/{what}"))["code"] == "unknown_user"
     new = "new/<i>😀"
     client.post("/v1/events", json={"user_id": new, "timestamp": AS_OF_US, "item_id": "shared"})
     assert [user["user_id"] for user in ask.get("/v1/users", prefix="NEW/")["users"]] == [new]
+
+
+def test_an_erased_event_is_in_no_map_and_no_export(ask: Asking, client: TestClient, world: World) -> None:
+    said = Counter(world.events["text"].to_pylist())
+    gone = next(e for e in world.events.to_pylist() if said[e["text"]] == 1 and e["user_id"].startswith("user-4"))
+    export, numbers = f"/v1/users/{gone['user_id']}/export", sheet_of(client, "items")["number"].tolist()
+    number = next(n for n in numbers if ask.get(f"/v1/map/items/{n}")["text"] == gone["text"])
+    before = {event["event_id"] for event in ask.get(export)["snapshot"]["events"]}
+    assert client.delete(f"/v1/events/{gone['event_id']}").status_code == 200
+    assert before - {event["event_id"] for event in ask.get(export)["snapshot"]["events"]} == {gone["event_id"]}
+    assert number not in sheet_of(client, "items")["number"]
+    assert client.get(f"/v1/map/items/{number}").status_code == 404
+    assert client.get(f"/v1/items/{gone['event_id']}/similar").status_code == 404
 
 
 @pytest.mark.parametrize("user_id", [i for i in ODD_IDS if i != "a%2Fb"])

@@ -80,9 +80,7 @@ def test_nothing_is_shown_that_a_rebuild_without_the_erased_would_not_have(
 def world(tmp_path: Path) -> World:
     at = START_US + 40 * DAY_US
     rows = [row("e1", "u0", at, "goal keeper"), row("e2", "u2", at, "salt and dough"), row("l", "u3", at, None, "e2")]
-    return World.make(
-        tmp_path / "ws", [*rows, row("again", "u3", at, "goal keeper"), row("e3", "u2", at, "orbit")]
-    )
+    return World.make(tmp_path / "ws", [*rows, row("again", "u3", at, "goal keeper"), row("e3", "u2", at, "orbit")])
 
 
 def test_an_erased_post_that_nobody_else_touched_is_shown_no_more(world: World) -> None:

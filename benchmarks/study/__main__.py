@@ -64,7 +64,6 @@ def _stages(args: argparse.Namespace) -> dict[str, Callable[[], pa.Table]]:
     found: dict[str, Callable[[], pa.Table]] = {
         "next-repost": lambda: _evaluated(args.reposts, "study-next-repost", "minilm", args.max_events, args.baselines),
         "tomorrow": lambda: tomorrow_table(args.posts, args.tomorrow_tests, "minilm"),
-        "next-text": lambda: _evaluated(args.posts, "study-next-text", "minilm", args.max_events, args.baselines),
         "category-reposts": lambda: category_table(args.reposts, args.reposts_file, "minilm"),
         "category-posts": lambda: category_table(args.posts, args.posts_file, "minilm"),
     }

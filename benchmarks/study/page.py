@@ -23,7 +23,6 @@ __all__ = ["TABLES", "write_study"]
 TABLES = {
     "next-repost": "Next repost (`ira_retweets`)",
     "tomorrow": "Which of tomorrow's posts is this user's (`ira_posts`)",
-    "next-text": "Next repeated text (`ira_posts`)",
     "encoder-static": "Next repost with the static encoder",
     "encoder-hashing": "Next repost with the hashing encoder",
     "encoder-mpnet": "Next repost with MPNet",
@@ -33,7 +32,7 @@ TABLES = {
 """Measurements by the name of their file, in the order of the page."""
 
 _KINDS = [k for k in PROFILE_KINDS if k != "static"]
-_TASKS = ("next-repost", "tomorrow", "next-text")
+_TASKS = ("next-repost", "tomorrow")
 _MOST_ROWS = 24
 
 
@@ -199,8 +198,8 @@ def _section(name: str, results: Results, page: Path) -> Iterator[str]:
     yield f"{counts}, {len(windows_of(results)) or 1} test windows. {first}, {shown}:"
     yield ""
     yield from aligned([["method", first, "less static", "Holm p"], *([*_line(r)] for r in rows[:_MOST_ROWS])])
-    if name.startswith("category"):
-        return  # one window, no slices: the table says it
+    if name not in _TASKS:
+        return  # of encoders and categories the table says it
     for section in (decays_section, methods_section, windows_section, slices_section):
         for chart in section(results).charts:
             yield from _plot(f"{name}-{chart.name}", chart, page)

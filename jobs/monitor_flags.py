@@ -32,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     made = parser("monitor", "Watch profiles evolve; exit code 1 when the population moved further than usual.")
     made.add_argument("--workspace", required=True, help="folder or URI of the workspace")
     made.add_argument("--snapshot", help="what is watched; default: the latest")
-    made.add_argument("--against", help="an earlier one of the same encoder; default: the one before")
+    made.add_argument("--against", help="an earlier one of the same encoder and weights; default: the one before")
     made.add_argument("--decays", default="", help="comma-separated kinds; default: the snapshot's first, and static")
     made.add_argument("--half-life", default="", help="of them; default: the snapshot's")
     made.add_argument("--alphas", default=",".join(map(str, DEFAULT_ALPHAS)), help="distances that count as mature")
@@ -57,12 +57,12 @@ def spec_from(args: argparse.Namespace, workspace: Workspace) -> tuple[MonitorSp
     Raises:
         SnapshotNotFoundError: No finished snapshot (of that name).
         FingerprintError: The two snapshots are of different encoders.
-        ConfigError: A flag that means nothing.
+        ConfigError: A flag that means nothing, or profiles of the two snapshots mean different things.
     """
     name = args.snapshot or latest_snapshot(workspace)
     snapshot, manifest = read_spec(workspace, name)
     decays = _decays(args, snapshot)
-    span = _span(workspace, args.against, name, snapshot, manifest, decays[0])
+    span, notes = _span(workspace, args.against, name, snapshot, manifest, decays[0])
     spec = MonitorSpec(
         snapshot=name,
         corpus_id=manifest["corpus_id"],
@@ -83,12 +83,12 @@ def spec_from(args: argparse.Namespace, workspace: Workspace) -> tuple[MonitorSp
         test_share=args.test_share,
         **{flag.replace("-", "_"): getattr(args, flag.replace("-", "_")) for flag in _NUMBERS},
     )
-    return spec, [] if span else [_alone(name)]
+    return spec, notes
 
 
 def _alone(name: str) -> str:
     return (
-        f"No population drift: {name} is the only finished snapshot of its encoder up to its time. "
+        f"No population drift: {name} is the only finished snapshot of its encoder and meaning up to its time. "
         "Build an earlier one with `python -m jobs.build --as-of TIME`, or name one with --against."
     )
 
@@ -116,28 +116,40 @@ def _span(
     snapshot: SnapshotSpec,
     manifest: dict[str, Any],
     decay: Decay,
-) -> Span | None:
-    """The comparison that was asked for, or with the snapshot before; None where there is none."""
+) -> tuple[Span | None, list[str]]:
+    """The comparison asked for, or with the snapshot before, None where there is none; and what to say of it."""
+    notes: list[str] = []
     if against is None:
-        against = _before(workspace, name, snapshot, manifest)
+        against, notes = _before(workspace, name, snapshot, manifest)
         if against is None:
-            return None
+            return None, [*notes, _alone(name)]
     other, _ = read_spec(workspace, against)
     if other.fingerprint != snapshot.fingerprint:
         raise FingerprintError(
             f"--against {against}: expected a snapshot of encoder {snapshot.fingerprint}, as {name} is, found one of "
             f"{other.fingerprint}. Profiles of two encoders cannot be compared; build both with one."
         )
+    if differ := _differences(snapshot, other):
+        raise ConfigError(
+            f"--against {against}: expected profiles that mean what those of {name} do, found {differ}. A comparison "
+            "would take this for drift; build one that is alike with `python -m jobs.build --as-of TIME`."
+        )
     if other.as_of_us >= snapshot.as_of_us:
         raise ConfigError(
             f"--against {against}: expected a snapshot of a time before {name}'s, found {other.to_json()['as_of']} "
             f"and {snapshot.to_json()['as_of']}. Swap them, or build one with `python -m jobs.build --as-of TIME`."
         )
-    return Span(against, other.as_of_us, snapshot.as_of_us, decay)
+    return Span(against, other.as_of_us, snapshot.as_of_us, decay), notes
 
 
-def _before(workspace: Workspace, name: str, snapshot: SnapshotSpec, manifest: dict[str, Any]) -> str | None:
-    """The finished snapshot of the same encoder with the latest earlier time; of several, one of the same corpus."""
+def _before(
+    workspace: Workspace, name: str, snapshot: SnapshotSpec, manifest: dict[str, Any]
+) -> tuple[str | None, list[str]]:
+    """The finished snapshot to compare with, None where there is none, and a note of the one that was passed over.
+
+    It is of the same encoder, its profiles mean the same, and its time is the latest before; of several, one of the
+    same corpus.
+    """
     found = []
     for folder in workspace.folders(SNAPSHOTS):
         other = workspace.read_manifest(SNAPSHOTS, folder)
@@ -145,4 +157,33 @@ def _before(workspace: Workspace, name: str, snapshot: SnapshotSpec, manifest: d
             continue
         if other["as_of_us"] < snapshot.as_of_us:
             found.append((other["as_of_us"], other["corpus_id"] == manifest["corpus_id"], other["created_at"], folder))
-    return max(found)[-1] if found else None
+    notes: list[str] = []
+    for *_, folder in sorted(found, reverse=True):
+        differ = _differences(snapshot, read_spec(workspace, folder)[0])
+        if not differ:
+            return folder, notes
+        notes = notes or [_passed_over(name, folder, differ)]
+    return None, notes
+
+
+def _passed_over(name: str, folder: str, differ: str) -> str:
+    return (
+        f"Not compared with {folder}, the finished snapshot before {name}: its profiles mean something else, "
+        f"{differ}. A comparison would take this for drift."
+    )
+
+
+def _differences(ours: SnapshotSpec, theirs: SnapshotSpec) -> str:
+    """In what their profiles mean other things than ours; empty where they mean the same."""
+    pairs = zip(_meaning(ours).items(), _meaning(theirs).values(), strict=True)
+    return ", ".join(f"{what} {b} instead of {a}" for (what, a), b in pairs if a != b)
+
+
+def _meaning(spec: SnapshotSpec) -> dict[str, object]:
+    """What makes a profile beside encoder, time and decay: any decay is read from any snapshot."""
+    return {
+        "dim": spec.dim,
+        "event weights other than 1": {t: w for t, w in sorted(spec.type_weights.items()) if w != 1},
+        "prior weight": spec.prior_weight,
+        "half-lives of the states": spec.bank.half_lives_s,
+    }

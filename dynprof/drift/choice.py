@@ -1,4 +1,4 @@
-"""Whom and what a monitor looks at: samples that depend on ids and the seed only, and the tests of the cost."""
+"""Whom and what a monitor looks at: samples by ids, texts, times and the seed only, and the tests of the cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from dynprof.drift.spec import MonitorSpec
 from dynprof.errors import WorkspaceError
 from dynprof.evaluation.loading import read_bucket
 from dynprof.evaluation.log import EventLog, EventNames, index_events
-from dynprof.evaluation.protocol import TestEvents, choose_tests, draw_keys, eligible_events, last_window
+from dynprof.evaluation.protocol import (
+    TestEvents,
+    choose_tests,
+    draw_keys,
+    eligible_events,
+    last_window,
+    text_keys,
+)
 from dynprof.lineage import CorpusView
 from dynprof.workspace import Workspace
 
@@ -62,16 +69,16 @@ def choose(workspace: Workspace, view: CorpusView, spec: MonitorSpec) -> Choice:
         )
     kept = np.flatnonzero(whole.event_us < spec.as_of_us)
     bucket_of_event = np.searchsorted(names.bucket_starts, kept, side="right") - 1
-    tests = _tests(log, spec)
+    tests = _tests(log, names, spec)
     return Choice(
         log,
         names,
         users=_smallest(names.user_ids, np.unique(log.users), spec.users, spec.seed),
-        items=_items(log, spec),
+        items=_items(log, names, spec),
         tests=tests,
         buckets=bucket_of_event[tests.positions],
         bucket_starts=np.searchsorted(kept, names.bucket_starts[:-1]),
-        topic_items=_topic_items(log, spec),
+        topic_items=_topic_items(log, names, spec),
     )
 
 
@@ -84,24 +91,27 @@ def _smallest(ids: pa.Array, among: npt.NDArray[np.integer], n: int, seed: int) 
     return np.sort(members[np.argsort(keys, kind="stable")[:n]])
 
 
-def _items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
+def _items(log: EventLog, names: EventNames, spec: MonitorSpec) -> npt.NDArray[np.int64]:
     counts = np.bincount(log.items, minlength=log.n_items)
     often = np.flatnonzero(counts >= spec.min_interactions)
-    if len(often) <= spec.items:
-        return often
-    rng = np.random.default_rng((spec.seed, 1))
-    return np.asarray(np.sort(rng.choice(often, spec.items, replace=False)), np.int64)
+    return _smallest_texts(log, names, often, spec.items, spec.seed)
 
 
-def _tests(log: EventLog, spec: MonitorSpec) -> TestEvents:
+def _tests(log: EventLog, names: EventNames, spec: MonitorSpec) -> TestEvents:
     eligible = eligible_events(log, last_window(log, spec.test_share))
-    if len(eligible) > spec.max_tests:
-        rng = np.random.default_rng((spec.seed, 2))
-        eligible = np.sort(rng.choice(eligible, spec.max_tests, replace=False))
-    return choose_tests(log, eligible)
+    keys = text_keys(names.text_hashes, log.items[eligible], log.event_us[eligible], spec.seed)
+    return choose_tests(log, eligible, keys, max_events=spec.max_tests)
 
 
-def _topic_items(log: EventLog, spec: MonitorSpec) -> npt.NDArray[np.int64]:
-    rng = np.random.default_rng((spec.seed, 3))
-    n = min(log.n_items, _TOPIC_SAMPLE)
-    return np.sort(rng.choice(log.n_items, n, replace=False)) if spec.topics else np.empty(0, np.int64)
+def _topic_items(log: EventLog, names: EventNames, spec: MonitorSpec) -> npt.NDArray[np.int64]:
+    return _smallest_texts(log, names, np.arange(log.n_items), _TOPIC_SAMPLE if spec.topics else 0, spec.seed)
+
+
+def _smallest_texts(
+    log: EventLog, names: EventNames, among: npt.NDArray[np.int64], n: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """The n items whose texts have the smallest keys, rising."""
+    if len(among) <= n:
+        return among
+    keys = text_keys(names.text_hashes, among, log.first_us[among], seed)
+    return np.sort(among[np.argsort(keys, kind="stable")[:n]])

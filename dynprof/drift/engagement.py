@@ -17,8 +17,8 @@ __all__ = ["Lift", "engaged_pairs", "lift"]
 
 IntArray = npt.NDArray[np.int64]
 
-PAIRS = ("shown", "shown_taken", "taken")
-"""By user: distinct items shown; of these taken up afterwards; all items taken up."""
+PAIRS = ("shown", "shown_taken", "other_taken")
+"""By user: distinct items shown; of these taken up afterwards; items taken up that were never shown."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def engaged_pairs(bucket: BucketTrails, spec: MonitorSpec) -> pa.Table:
     place = np.searchsorted(taken, shown).clip(max=max(len(taken) - 1, 0))
     both = (taken[place] == shown) & (taken_us[place] >= shown_us) if len(taken) else np.zeros(len(shown), np.bool_)
     n, width = len(bucket.user_ids), max(log.n_items, 1)
-    counts = [np.bincount(p // width, minlength=n) for p in (shown, shown[both], taken)]
+    other = taken[~np.isin(taken, shown)]  # what was taken up and only then shown is among the shown
+    counts = [np.bincount(p // width, minlength=n) for p in (shown, shown[both], other)]
     rows = np.flatnonzero(counts[0])
     return pa.table({name: c[rows].astype(np.int64) for name, c in zip(PAIRS, counts, strict=True)})
 
@@ -68,8 +69,8 @@ def lift(pairs: pa.Table, n_items: int) -> Lift | None:
     """
     if not len(pairs):
         return None
-    shown, hit, taken = (pairs[name].to_numpy().astype(np.float64) for name in PAIRS)
-    sums = np.column_stack([shown, hit, n_items - shown, taken - hit])
+    shown, hit, other = (pairs[name].to_numpy().astype(np.float64) for name in PAIRS)
+    sums = np.column_stack([shown, hit, n_items - shown, other])
     total = sums.mean(axis=0)
     shown_rate, other_rate = total[1] / total[0], total[3] / max(total[2], 1.0)
     low = high = None

@@ -88,10 +88,20 @@ def user_row(user_id: str, trail: Trail, spec: MonitorSpec, priors: Matrix, bloc
 
 
 def _drift(trail: Trail, spec: MonitorSpec) -> tuple[float, float]:
-    """1 - cosine of the short and the long profile now, and its z against the beginnings of the user's windows."""
-    windows = cut_windows(trail.at_us, spec.window_us)
-    as_of_us = np.append(windows.start_us[1:], spec.as_of_us)
-    counts = trail.before(as_of_us)
+    """1 - cosine of the short and the long profile, and its z against those after the user's earlier windows.
+
+    Each is read just after the last interaction that weighs anything. Both sides are exponential and without prior, so
+    idling turns neither: the distance is that of any later time, and no silence is so long that weights round to 0.
+
+    Returns:
+        NaN and NaN where no interaction weighs anything.
+    """
+    heavy = trail.weights != 0
+    trail = Trail(trail.at_us[heavy], trail.weights[heavy], trail.vectors[heavy])
+    if not len(trail):
+        return np.nan, np.nan
+    counts = np.append(cut_windows(trail.at_us, spec.window_us).first[1:], len(trail))
+    as_of_us = trail.at_us[counts - 1]
     nothing = np.zeros(trail.vectors.shape[1], np.float32)
     sides = [
         profiles_along(trail, counts, as_of_us, decay, prior=nothing, prior_weight=0.0).vectors

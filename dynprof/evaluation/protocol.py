@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dynprof.errors import ConfigError
 from dynprof.evaluation.log import EventLog
+from dynprof.keys import hash_words
 
 __all__ = [
     "AUTO",
@@ -26,6 +27,7 @@ __all__ = [
     "eligible_events",
     "last_window",
     "sample_size",
+    "text_keys",
 ]
 
 AUTO = "auto"
@@ -170,6 +172,31 @@ def draw_keys(event_ids: pa.StringArray, seed: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(digests, np.dtype("<u8"))
 
 
+def text_keys(
+    text_hashes: pa.FixedSizeBinaryArray, items: npt.NDArray[np.integer], at_us: npt.NDArray[np.int64], seed: int
+) -> npt.NDArray[np.uint64]:
+    """`draw_keys` without ids, which would have to be read: a number that depends on text, time and seed only.
+
+    Args:
+        text_hashes: What numbers of items stand for, 16 bytes each.
+        items: (n,) numbers, repeated or not.
+        at_us: (n,) microseconds since 1970.
+        seed: Of the sample.
+    """
+    distinct, place = np.unique(items, return_inverse=True)
+    words = hash_words(text_hashes.take(distinct))[place]
+    mixed = words[:, 0] ^ _mix(words[:, 1] ^ _mix(at_us.astype(np.uint64)))
+    return _mix(mixed ^ _mix(np.full(len(items), np.uint64(seed & (2**64 - 1)))))
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", the finaliser of SplitMix64."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
 def choose_tests(
     log: EventLog,
     eligible: npt.NDArray[np.int64],
@@ -183,7 +210,7 @@ def choose_tests(
     Args:
         log: All events.
         eligible: Positions from `eligible_events`.
-        keys: (len(eligible),) from `draw_keys`; None takes all.
+        keys: (len(eligible),) from `draw_keys` or `text_keys`; None takes all.
         max_events: Size of the sample where there are keys.
         include_seen: As given to `eligible_events`.
     """

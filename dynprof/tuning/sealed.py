@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dynprof.evaluation.log import EventLog, EventNames
-from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events
-from dynprof.keys import hash_words
+from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events, text_keys
 
 __all__ = ["SealedLog", "fitting_window", "sample_tests", "seal"]
 
@@ -72,22 +70,5 @@ def sample_tests(
     eligible = eligible_events(log, window, include_seen=include_seen)
     keys = None
     if 0 < max_events < len(eligible):
-        keys = _keys(sealed, eligible, seed)
+        keys = text_keys(sealed.names.text_hashes, log.items[eligible], log.event_us[eligible], seed)
     return choose_tests(log, eligible, keys, max_events=max_events, include_seen=include_seen)
-
-
-def _keys(sealed: SealedLog, positions: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
-    """A number for each event, of text, time and seed: ids would have to be read, and numbers of users change."""
-    items = sealed.log.items[positions]
-    distinct, place = np.unique(items, return_inverse=True)
-    words = hash_words(sealed.names.text_hashes.take(distinct))[place]
-    mixed = words[:, 0] ^ _mix(words[:, 1] ^ _mix(sealed.log.event_us[positions].astype(np.uint64)))
-    return _mix(mixed ^ _mix(np.full(len(items), np.uint64(seed & (2**64 - 1)))))
-
-
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", the finaliser of SplitMix64."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

@@ -13,7 +13,7 @@ from dynprof.drift.bucket import open_bucket
 from dynprof.drift.bucket_pass import BUCKET_TABLES, Asked, bucket_tables
 from dynprof.drift.choice import choose
 from dynprof.drift.cost import ask_stale
-from dynprof.drift.engagement import engaged_pairs
+from dynprof.drift.engagement import engaged_pairs, lift
 from dynprof.drift.spec import MonitorSpec, Span
 from dynprof.drift.topic_posts import best_posts, topic_posts
 from dynprof.embedded import CorpusVectors, open_vectors
@@ -96,14 +96,19 @@ def test_shown_pairs_are_counted_once_and_taken_up_only_afterwards(tmp_path: Pat
     rows = [
         ("a", "u", 10, "t1", "impression"), ("b", "u", 11, "t1", "impression"), ("c", "u", 12, "t1", "like"),
         ("d", "u", 13, "t2", "like"), ("e", "u", 14, "t2", "impression"),
-        ("f", "u", 15, "t3", "impression"), ("g", "v", 16, "t3", "like"),
+        ("f", "u", 15, "t3", "impression"), ("g", "v", 16, "t3", "like"), ("h", "u", 17, "t4", "like"),
     ]  # fmt: skip
     events = events_table([r[:4] for r in rows])
     place = events.schema.get_field_index("event_type")
     events = events.set_column(place, events.schema.field(place), pa.array([r[4] for r in rows]))
     workspace: Workspace = write_workspace(str(tmp_path), events, {}, n_buckets=1)
     bucket = open_bucket(open_vectors(workspace, "f0", present_corpus(workspace)), 0, {}, DAY_US, MEAN)
-    assert engaged_pairs(bucket, spec()).to_pylist() == [{"shown": 3, "shown_taken": 1, "taken": 2}]
+    # t1 was shown, then liked. t2 was liked before it was shown: a pair shown without success, and none of the others,
+    # of which t4 is the only one, and was liked. So one in three shown, and one in one not shown.
+    pairs = engaged_pairs(bucket, spec())
+    assert pairs.to_pylist() == [{"shown": 3, "shown_taken": 1, "other_taken": 1}]
+    found = lift(pairs, bucket.log.n_items)
+    assert found is not None and found.shown_rate == pytest.approx(1 / 3) and found.other_rate == 1
     assert len(engaged_pairs(bucket, spec(shown=("view",)))) == 0
 
 

@@ -162,7 +162,7 @@ def test_a_rank_correlation_needs_something_to_rank() -> None:
 
 
 def test_lift_is_a_ratio_of_rates_and_nothing_without_a_showing() -> None:
-    pairs = pa.table({"shown": [10] * 12, "shown_taken": [2] * 12, "taken": [3] * 12})
+    pairs = pa.table({"shown": [10] * 12, "shown_taken": [2] * 12, "other_taken": [1] * 12})
     found = lift(pairs, 110)
     assert (found.shown_rate, found.other_rate) == (0.2, 0.01)
     assert found.lift == pytest.approx(20) and found.low == pytest.approx(20)

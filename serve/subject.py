@@ -36,6 +36,7 @@ class Subject:
         times: When and how heavy the events were.
         history: The events with their vectors.
         seen: (n, 2) hashes of the texts of the events before `as_of_us`.
+        is_whole: Whether the history is all that is known of the user: False where events were left out.
     """
 
     user_id: str | None
@@ -49,6 +50,7 @@ class Subject:
     times: Callable[[], WeightedTimes]
     history: Callable[[], History]
     seen: Callable[[], Words]
+    is_whole: bool = True
 
 
 def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subject:
@@ -105,6 +107,7 @@ def user_without(
         times=lambda: rest,
         history=lambda: rest,
         seen=partial(users.seen, user_id, as_of_us),
+        is_whole=False,
     ), stays
 
 

@@ -37,6 +37,6 @@ def test_an_event_that_arrives_while_a_view_is_made_is_in_all_of_the_answer_or_i
 ) -> None:
     engine = Engine.open(world.workspace, neighbor_cache_bytes=0)
     engine = replace(engine, users=Arriving(engine.store))
-    answer = view_answer(engine, HEAVY, ViewQuery(without=list(without), explain=True))
+    answer = view_answer(engine, HEAVY, ViewQuery.model_validate({"without": without, "explain": True}))
     assert answer.without == list(without)
     assert sum(group.n_events for group in answer.interests) == 11 - len(without)

@@ -80,8 +80,7 @@ def page_file(name: str) -> PageFile | None:
     Plotly is the one of its Python package, and kept for a year under a name with its version. All others are asked for
     every time, and answered with 304 where nothing changed.
     """
-    found = _files().get(name)
-    return None if found is None else _read(*found)
+    return _read(name) if name in _files() else None
 
 
 @cache
@@ -93,7 +92,8 @@ def _files() -> dict[str, tuple[Traversable, str]]:
 
 
 @cache  # of files that there are: whoever asks for other names fills no memory
-def _read(file: Traversable, caching: str) -> PageFile:
+def _read(name: str) -> PageFile:
+    file, caching = _files()[name]
     body = file.read_bytes()
     if file.name == "index.html":
         body = body.replace(b"PLOTLY_VERSION", metadata.version("plotly").encode())

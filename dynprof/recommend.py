@@ -48,8 +48,8 @@ def recommend(
 ) -> Ranking:
     """The k items with the highest score among all that appeared strictly before a time.
 
-    Exact, unless the catalogue has a graph (docs/index.md). Several profiles at once are cheaper: make a `question` of
-    each and ask `catalogue.index.search`.
+    Exact, unless the catalogue has an approximate index: then exact scores of most of them (docs/index.md). Several
+    profiles at once are cheaper: make a `question` of each and ask `catalogue.index.search`.
 
     Args:
         catalogue: What can be recommended, added items included, removed ones not.

@@ -5,8 +5,9 @@ And the traces that a ranker reads, where one was trained for such a snapshot.
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynprof.errors import WorkspaceError
@@ -22,9 +23,12 @@ from jobs import command
 
 __all__ = ["main"]
 
+_KIND = "cells"
+"""Of a new index, where nobody says."""
+
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write the index of a snapshot's items, unless it is there; returns the summary.
+    """Write the index of a snapshot's items, unless one as asked for is there; returns the summary.
 
     Raises:
         SnapshotNotFoundError: No finished snapshot of that name.
@@ -37,15 +41,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     fingerprint, corpus_id = store.spec.fingerprint, store.corpus.corpus_id
     folder = item_files(fingerprint, corpus_id)
     before = None if flags.force else read_index_manifest(workspace, *folder)
-    if before is None:
-        workspace.remove(*folder)  # what a killed run left behind
+    if before is None or not _is_as_asked(before, flags):
+        before = None
+        workspace.remove(*folder)  # another kind, or what a killed run left behind
         with watch.stage("read"):
             items = ItemRows.read(
                 workspace,
                 fingerprint,
                 store.corpus,
-                approximate=flags.approximate,
-                approximate_from=flags.approximate_from,
+                approximate=flags.approximate or _KIND,
+                approximate_from=_least(flags),
             )
         with watch.stage("write"):
             manifest = save_items(items, workspace, fingerprint, corpus_id)
@@ -66,6 +71,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     }
 
 
+def _is_as_asked(manifest: Mapping[str, Any], flags: argparse.Namespace) -> bool:
+    """Whether an index is of the kind that the flags ask for with its number of items; any is where they do not say."""
+    if flags.approximate is None and flags.approximate_from is None:
+        return True
+    kind = flags.approximate or manifest["approximate"] or _KIND
+    return bool(manifest["approximate"] == (kind if manifest["n_items"] >= max(_least(flags), 1) else None))
+
+
+def _least(flags: argparse.Namespace) -> int:
+    return APPROXIMATE_FROM if flags.approximate_from is None else int(flags.approximate_from)
+
+
 def _write_traces(store: SnapshotStore) -> bool:
     """What servers need for the ranker, where one was trained for such a snapshot; whether one was."""
     try:
@@ -81,12 +98,17 @@ def _parser() -> Any:
     made.add_argument("--workspace", required=True, metavar="DIR", help="folder, local or on object storage")
     made.add_argument("--snapshot", default=LATEST, metavar="NAME", help="whose corpus and encoder")
     made.add_argument(
-        "--approximate", default="cells", choices=APPROXIMATE, help="cells (k-means), or usearch's graph, slow to build"
+        "--approximate",
+        choices=APPROXIMATE,
+        help=f"cells (k-means), or usearch's graph, slow to build; {_KIND} in a new index",
     )
     made.add_argument(
-        "--approximate-from", default=APPROXIMATE_FROM, type=int, metavar="N", help="items from which on to build it"
+        "--approximate-from",
+        type=int,
+        metavar="N",
+        help=f"items from which on to build it; {APPROXIMATE_FROM} in a new index",
     )
-    made.add_argument("--force", action="store_true", help="write it again")
+    made.add_argument("--force", action="store_true", help="write it again, whatever is there")
     return made
 
 

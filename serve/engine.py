@@ -111,9 +111,9 @@ class Engine:
         if self.live is not None:
             self.live.close()
 
-    def with_choice(self) -> Engine:
-        """The same, with the defaults of the choice that the workspace has now."""
-        return replace(self, defaults=read_defaults(self.store))
+    def renewed(self) -> Engine:
+        """The same, with the defaults of the choice and the ranker that the workspace has now."""
+        return replace(self, defaults=read_defaults(self.store), ranker=RankerSlot(self.store))
 
     def decay_of(self, query: HasDecay) -> Decay:
         """The decay of a question, completed where it names none.

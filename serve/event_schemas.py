@@ -100,5 +100,8 @@ class ExportAnswer(BaseModel):
     """Everything that is kept of a user."""
 
     user_id: str
-    live_events: list[ExportedEvent] = Field(description="Accepted since the snapshot, in order of arrival.")
+    live_events: list[ExportedEvent] = Field(
+        description="What the log of live events has, in order of arrival. It has an event until two snapshots do, so "
+        "one can be in `snapshot` too."
+    )
     snapshot: dict[str, Any] | None = Field(description="What the snapshot holds of the user; null where it has none.")

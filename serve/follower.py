@@ -87,7 +87,7 @@ class Follower:
         now_us = time.time_ns() // 1000
         self._workspace.write_manifest({"snapshot": name, "requested_at_us": now_us}, *WISH)
         self._since_us = now_us + 1  # known from here on
-        if self._serves(name) and not self._loading.locked():  # the choice may be new: it is taken before the answer
+        if self._serves(name) and not self._loading.locked():  # what is new beside it is taken first
             self._expect(name)
             self._swap(name)
         else:
@@ -132,12 +132,12 @@ class Follower:
         self._failures.pop(snapshot, None)
 
     def _swap(self, snapshot: str) -> None:
-        """Load a snapshot and serve it, or its choice alone where it is served; one at a time, only what is wanted."""
+        """Load a snapshot and serve it; of one that is served what is chosen and trained beside it, one at a time."""
         with self._loading:
             if snapshot != self.wanted:
                 return
             if self._engine is not None and self._serves(snapshot):
-                self._engine = self._engine.with_choice()
+                self._engine = self._engine.renewed()
                 return
             try:
                 engine = self._load(snapshot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynprof.item_search import CatalogueItems
-from dynprof.live.encoding import LiveEncoder
+from dynprof.live.encoding import BATCH_TEXTS, LiveEncoder
 from dynprof.live.follower import Follower
 from dynprof.live.items import LiveItems
 from dynprof.live.log import EventLog
@@ -12,8 +12,6 @@ from dynprof.store import SnapshotStore
 from serve.text_encoder import TextEncoder
 
 __all__ = ["LiveSources"]
-
-_TEXTS_AT_ONCE = 256
 
 
 class LiveSources:
@@ -29,10 +27,10 @@ class LiveSources:
     def __init__(self, store: SnapshotStore, items: CatalogueItems, encoder: TextEncoder, log: EventLog) -> None:
         self.users = LiveStore(store, log)
         self.items = LiveItems(items, self.users.overlay)
-        self._text_encoder = encoder
+        self._text_encoder, self._encoded = encoder, -1
         self.catch_up()
         self._follower = Follower(self.users.overlay, after=self._after)
-        self._encoder = LiveEncoder(log, encoder, on_vectors=self._follower.wake)
+        self._encoder = LiveEncoder(log, encoder, on_vectors=self._follower.wake, more=self._encode_items)
         self._follower.start()
         self._encoder.start()
 
@@ -53,8 +51,20 @@ class LiveSources:
 
     def _after(self) -> None:
         self.items.refresh()
-        waiting = self.users.overlay.texts_to_encode(_TEXTS_AT_ONCE)
-        if waiting:  # of the corpus: items that nobody had liked until now
-            vectors = self._text_encoder.encode([text for _, text in waiting]).astype("float16")
-            self.users.overlay.learn({text_hash: v for (text_hash, _), v in zip(waiting, vectors, strict=True)})
-            self.items.refresh()
+        self._encoder.wake()
+
+    def _encode_items(self) -> int:
+        """Encode a batch of items of the corpus that nobody had liked until now: the log has no texts of theirs.
+
+        Not in the thread that follows: what is erased meanwhile does not wait for a model.
+        """
+        overlay = self.users.overlay
+        number = overlay.number  # read first: more may come while some are encoded
+        waiting = [] if number == self._encoded else overlay.texts_to_encode(BATCH_TEXTS)
+        if not waiting:
+            self._encoded = number
+            return 0
+        vectors = self._text_encoder.encode([text for _, text in waiting]).astype("float16")
+        overlay.learn({text_hash: v for (text_hash, _), v in zip(waiting, vectors, strict=True)})
+        self.items.refresh()
+        return len(waiting)

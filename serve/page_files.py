@@ -74,20 +74,26 @@ class PageFile:
         return Response(self.body, 200, headers, self.media_type)
 
 
-@cache
 def page_file(name: str) -> PageFile | None:
     """A file of the page by its name; None where there is none of that name.
 
     Plotly is the one of its Python package, and kept for a year under a name with its version. All others are asked for
     every time, and answered with 304 where nothing changed.
     """
-    if name == f"plotly-{metadata.version('plotly')}.min.js":
-        return _read(resources.files("plotly") / "package_data" / _PLOTLY, f"public, max-age={_YEAR_S}, immutable")
-    found = {file.name: file for file in resources.files("serve").joinpath("page").iterdir() if file.is_file()}
-    return _read(found[name], "no-cache") if name in found else None
+    return _read(name) if name in _files() else None
 
 
-def _read(file: Traversable, caching: str) -> PageFile:
+@cache
+def _files() -> dict[str, tuple[Traversable, str]]:
+    """Each file by its name, with the header that says how long it may be kept."""
+    plotly = resources.files("plotly") / "package_data" / _PLOTLY
+    ours = {f.name: (f, "no-cache") for f in resources.files("serve").joinpath("page").iterdir() if f.is_file()}
+    return {**ours, f"plotly-{metadata.version('plotly')}.min.js": (plotly, f"public, max-age={_YEAR_S}, immutable")}
+
+
+@cache  # of files that there are: whoever asks for other names fills no memory
+def _read(name: str) -> PageFile:
+    file, caching = _files()[name]
     body = file.read_bytes()
     if file.name == "index.html":
         body = body.replace(b"PLOTLY_VERSION", metadata.version("plotly").encode())

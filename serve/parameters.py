@@ -116,7 +116,8 @@ class _AsOf(BaseModel):
     as_of: Moment | None = Field(
         None,
         description="ISO 8601, UTC where no zone is given; only events strictly before it count. Default: the "
-        "snapshot's. Users with many events cannot be read before the last of them.",
+        "snapshot's, or just after the last live event where that is later. Users with many events cannot be read "
+        "before the last of them.",
         examples=["2018-06-01T00:00:00Z"],
     )
 
@@ -219,6 +220,8 @@ class TimelineQuery(_DecayQuery):
     from_: Moment | None = Field(
         None, alias="from", description="First time. Default: just after the user's first event."
     )
-    to: Moment | None = Field(None, description="Last time. Default: the snapshot's.")
+    to: Moment | None = Field(
+        None, description="Last time. Default: the snapshot's, or just after the last live event where that is later."
+    )
     points: int = Field(12, ge=2, le=MOST_POINTS, description="Number of times, evenly spread.")
     items: int = Field(5, ge=0, le=50, description="How many of the nearest items to name, then and now.")

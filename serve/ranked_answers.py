@@ -29,9 +29,9 @@ def usable_ranker(engine: Engine, who: Subject) -> tuple[ServedRanker | None, st
 
 def ranked_items(engine: Engine, ranker: ServedRanker, who: Subject, query: RecommendationsQuery) -> FoundItems:
     """The best items for somebody with events; a pool to choose from where they are to differ."""
-    if engine.live is None and who.known and who.user_id is not None:
+    if engine.live is None and who.is_whole and who.known and who.user_id is not None:
         past = ranker.past_of_user(who.user_id, who.as_of_us)
-    else:  # what came since the snapshot, or was posted, is in no trace
+    else:  # what came since the snapshot, was posted or left out: the traces tell of something else
         past, _ = ranker.past_of_history(who.history(), who.as_of_us, who.user_id, _words(who))
     content = ranker.content_of(who.bare, who.read.last_us, past, engine.items, engine.store.spec.dim)
     excluded = who.seen() if query.exclude_seen else np.empty((0, 2), np.uint64)

@@ -17,7 +17,7 @@ LOG = logging.getLogger("dynprof.serve")
 class RankerSlot:
     """The ranker of a snapshot, or why there is none. Safe to use from several threads.
 
-    A model that is trained later counts from the next load of a snapshot on: an engine does not change its mind.
+    A model that is trained later counts from the next reload on, which makes another slot: this one does not change.
 
     Args:
         store: The snapshot.

@@ -92,7 +92,10 @@ def recommendations_answer(engine: Engine, who: Subject, query: RecommendationsQ
 
 
 def _steps(engine: Engine, who: Subject, query: RecommendationsQuery) -> Steps[RecommendationsAnswer]:
-    """Exact: every item that appeared before the time is a candidate, unless a filter or the user's past says no."""
+    """Every item that appeared before the time is a candidate, unless a filter or the user's past says no.
+
+    Scores are exact, of the best items; with an approximate index (docs/index.md) of most of them.
+    """
     cold = _cold_start(engine, who)
     ranker, fallback = usable_ranker(engine, who) if query.metric == "ranker" else (None, None)
     metric: AskedMetric = DEFAULT_METRIC if fallback else query.metric

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, fs
@@ -53,7 +54,7 @@ def read_report(workspace: Workspace, name: str) -> dict[str, Any] | None:
         try:
             raw = _read(workspace, name, file)
             if suffix == "json":
-                documents[stem] = json.loads(raw)
+                documents[stem] = _document(raw)
             else:
                 tables[stem] = _columns(raw)
         except (ValueError, OSError, pa.ArrowException) as error:
@@ -83,12 +84,35 @@ def _read(workspace: Workspace, name: str, file: str) -> bytes:
         return bytes(opened.read())
 
 
+def _document(raw: bytes) -> Any:
+    """What a JSON file says.
+
+    Raises:
+        ValueError: It is no JSON, or JSON that cannot be sent on: halves of characters, numbers of more than 64 bits.
+    """
+    try:
+        document = json.loads(raw)
+        orjson.dumps({"documents": {"": document}})  # as deep as it will lie in the answer
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"expected JSON that can be sent on: {error}.") from error
+    return document
+
+
 def _columns(raw: bytes) -> dict[str, Any]:
+    """The columns of a CSV file.
+
+    Raises:
+        ValueError: Two columns have one name, or one is no text in UTF-8.
+        ArrowException: It is no table.
+    """
     table = csv.read_csv(io.BytesIO(raw), parse_options=csv.ParseOptions(newlines_in_values=True))
     shown = table.slice(0, MOST_ROWS)
     columns = {}
-    for name in shown.column_names:
-        column = shown[name]
+    for name, column in zip(shown.column_names, shown.columns, strict=True):
+        if name in columns:
+            raise ValueError(f"expected columns of different names, found {name!r} twice.")
+        if pa.types.is_binary(column.type):
+            raise ValueError(f"{name}: expected text in UTF-8, found other bytes.")
         if pa.types.is_temporal(column.type):
             column = pc.cast(column, pa.string())
         columns[name] = column.to_pylist()

@@ -36,6 +36,7 @@ class Subject:
         times: When and how heavy the events were.
         history: The events with their vectors.
         seen: (n, 2) hashes of the texts of the events before `as_of_us`.
+        is_whole: Whether the history is all that is known of the user: False where events were left out.
     """
 
     user_id: str | None
@@ -49,6 +50,7 @@ class Subject:
     times: Callable[[], WeightedTimes]
     history: Callable[[], History]
     seen: Callable[[], Words]
+    is_whole: bool = True
 
 
 def user(users: UserSource, user_id: str, decay: Decay, as_of_us: int) -> Subject:
@@ -71,17 +73,25 @@ def known(users: UserSource, user_id: str, found: KnownUser, decay: Decay, as_of
 
 
 def user_without(
-    users: UserSource, user_id: str, event_ids: Collection[str], decay: Decay, as_of_us: int
+    users: UserSource, user_id: str, history: History, event_ids: Collection[str], decay: Decay, as_of_us: int
 ) -> tuple[Subject, npt.NDArray[np.int64]]:
     """A user as if some events had never been, and the positions of the others in the user's history.
 
     Every other event is weighed anew, so the profile is exact for everybody. What the texts of those events were stays
     known: they are not recommended.
 
+    Args:
+        users: Where the user is.
+        user_id: Who.
+        history: All events of the user.
+        event_ids: Of those that are left out; others that the user does not have change nothing.
+        decay: f.
+        as_of_us: Microseconds since 1970.
+
     Raises:
         UnknownUserError: There is no such user.
     """
-    found, history = users.user(user_id), users.history(user_id)
+    found = users.user(user_id)
     stays = np.flatnonzero([event_id not in event_ids for event_id in history.events["event_id"].to_pylist()])
     rest = history.take(stays)
     read_rest = partial(rest.profile, prior=found.prior, prior_kind=found.prior_kind)
@@ -97,6 +107,7 @@ def user_without(
         times=lambda: rest,
         history=lambda: rest,
         seen=partial(users.seen, user_id, as_of_us),
+        is_whole=False,
     ), stays
 
 

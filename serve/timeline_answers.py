@@ -52,7 +52,7 @@ def times_of(engine: Engine, history: History, query: TimelineQuery) -> npt.NDAr
     first_us = first_us if query.from_ is None else parse_time_us(query.from_)
     if first_us > last_us:
         raise ConfigError(
-            "from: expected a time that is not after `to`, or after the snapshot's where that is left out."
+            "from: expected a time that is not after `to`, or after the default of that where it is left out."
         )
     return np.unique(np.linspace(first_us, last_us, query.points).astype(np.int64))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from dynprof.errors import UnknownUserError
 from dynprof.history import History
-from dynprof.interests import WeighedInterest
+from dynprof.interests import Interests, WeighedInterest
 from dynprof.quick_neighbors import QuickRanking, quick_neighbors
 from dynprof.snapshot import parse_time_us
 from dynprof.timeline import profile_path
@@ -84,10 +86,11 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
         AsOfError: The user is kept as sums, and the time is not after the last event.
     """
     decay, as_of_us = engine.decay_of(query), engine.time_of(query)
+    history = engine.users.history(user_id)  # once: an event that comes meanwhile is in all of the next answer
     if query.without:
-        who, stays = subject.user_without(engine.users, user_id, set(query.without), decay, as_of_us)
+        who, stays = subject.user_without(engine.users, user_id, history, set(query.without), decay, as_of_us)
     else:
-        who, stays = subject.user(engine.users, user_id, decay, as_of_us), None
+        who, stays = replace(subject.user(engine.users, user_id, decay, as_of_us), history=lambda: history), None
     near = quick_neighbors(
         engine.neighbor_index,
         engine.store,
@@ -99,10 +102,10 @@ def view_answer(engine: Engine, user_id: str, query: ViewQuery) -> ViewAnswer:
     )
     return ViewAnswer(
         **about_user(engine, who),
-        without=_left_out(engine, user_id, stays),
+        without=_left_out(history, stays),
         profile=profile_answer(engine, who, ProfileQuery.model_validate({})),
         curve=CurveAnswer(ages_s=_AGES_S.tolist(), weights=decay.weights(_AGES_S).tolist()),
-        interests=_interests(engine, user_id, who, stays),
+        interests=_interests(engine.page.interests(user_id, history), who, stays),
         neighbors=_neighbors(engine, near),
         neighbors_among=near.n_candidates,
         recommendations=recommendations_answer(engine, who, query.completed(engine.defaults)),
@@ -114,19 +117,17 @@ def _neighbors(engine: Engine, near: QuickRanking) -> list[NeighborAnswer]:
     return [NeighborAnswer(user_id=engine.store.user_id(number), score=score) for number, score in rows]
 
 
-def _left_out(engine: Engine, user_id: str, stays: Positions | None) -> list[str]:
+def _left_out(history: History, stays: Positions | None) -> list[str]:
     """Ids of the events that are not among those that stay."""
     if stays is None:
         return []
-    ids = engine.users.history(user_id).events["event_id"].to_pylist()
+    ids = history.events["event_id"].to_pylist()
     return [ids[i] for i in np.setdiff1d(np.arange(len(ids)), stays).tolist()]
 
 
-def _interests(engine: Engine, user_id: str, who: Subject, stays: Positions | None) -> list[InterestAnswer]:
+def _interests(found: Interests, who: Subject, stays: Positions | None) -> list[InterestAnswer]:
     """Groups of all events, so that their numbers stay, weighed without those that were left out."""
-    found = engine.page.interests(user_id, engine.users.history(user_id))
-    history = who.history()
-    found = found if stays is None else found.take(stays)
+    history, found = who.history(), found if stays is None else found.take(stays)
     return [_interest(history, group) for group in found.weigh(history, who.decay, who.as_of_us)]
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from dynprof.errors import LiveLogError
 from dynprof.live.log import EventLog
 
-__all__ = ["LiveEncoder"]
+__all__ = ["BATCH_TEXTS", "LiveEncoder"]
 
 LOG = logging.getLogger("dynprof.live")
 
@@ -48,6 +48,7 @@ class LiveEncoder:
         log: Whose texts; vectors go there too.
         encoder: With which; its fingerprint is the vectors'.
         on_vectors: Called after vectors were put, in this thread.
+        more: Encodes a batch of what waits elsewhere, in this thread; how many texts it was.
         poll_s: Look at least so often, in seconds; appends of this process should `wake` it.
     """
 
@@ -57,11 +58,12 @@ class LiveEncoder:
         encoder: Encodes,
         *,
         on_vectors: Callable[[], None] = lambda: None,
+        more: Callable[[], int] = lambda: 0,
         poll_s: float = POLL_S,
     ) -> None:
         self._log = log
         self._encoder = encoder
-        self._on_vectors = on_vectors
+        self._on_vectors, self._more = on_vectors, more
         self._poll_s = poll_s
         self._stirred = threading.Event()
         self._ended = threading.Event()
@@ -108,17 +110,15 @@ class LiveEncoder:
         self._warm_up()
         while not self._ended.is_set():
             self._stirred.clear()  # before looking: what is appended from here on is another reason to look
-            wait_s = self._poll_s
             try:
-                if self.encode_waiting():
-                    continue
+                if self.encode_waiting() + self._more() == 0:
+                    self._stirred.wait(self._poll_s)
+                continue
             except LiveLogError as error:
                 LOG.warning("encoder=%s retry_s=%s %s", self._encoder.name, _RETRY_S, error)
-                wait_s = _RETRY_S
             except Exception:  # a thread that dies in silence would leave every later event without a vector
                 LOG.exception("encoder=%s retry_s=%s failed", self._encoder.name, _RETRY_S)
-                wait_s = _RETRY_S
-            self._stirred.wait(wait_s)
+            self._ended.wait(_RETRY_S)  # whatever is appended meanwhile: it would fail likewise
 
     def _warm_up(self) -> None:
         """Load what is loaded with the first text, so that the first event does not wait for it."""

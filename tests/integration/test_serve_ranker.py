@@ -31,6 +31,8 @@ from dynprof.store import SnapshotStore
 from dynprof.text import prepare_texts
 from serve.api import make_api
 from serve.engine import Engine
+from serve.follower import Follower
+from serve.metrics import Metrics
 from serve.ranked_answers import NO_EVENTS
 
 from .asking import Asking
@@ -178,6 +180,39 @@ def drop(history: History, gone: int) -> History:
     kept = np.delete(np.arange(len(history)), gone)
     events = history.events.take(kept)
     return History(history.at_us[kept], history.weights[kept], history.rows[kept], history.vectors, events)
+
+
+def test_without_an_event_score_and_explanation_are_both_of_the_others(ask: Asking) -> None:
+    asked = {"metric": "ranker", "k": 5, "explain": True, "exclude_seen": False}
+    whole = ask.user(USER, "view", **asked)["recommendations"]["items"]
+    newest = [event["event_id"] for event in ask.user(USER, "events", limit=8)["events"]]
+    left = ask.user(USER, "view", without=newest, **asked)["recommendations"]
+    assert left["metric"] == "ranker"
+    for item in left["items"]:
+        assert item["score"] == pytest.approx(item["explanation"]["score"], abs=1e-4)
+    assert [i["score"] for i in left["items"]] != pytest.approx([i["score"] for i in whole], abs=1e-2)
+
+
+def test_a_reload_of_the_same_snapshot_takes_a_new_model(tmp_path: Path, fitting: Fitting) -> None:
+    world = make_following_world(tmp_path, n_items=20)
+
+    def load(name: str) -> Engine:
+        return Engine.open(world.workspace, name, neighbor_cache_bytes=0)
+
+    replicas = [Follower(load(world.snapshot), load, world.workspace, Metrics()) for _ in range(2)]
+    asks = [Asking(TestClient(make_api(follower))) for follower in replicas]
+    meaning = RankerMeaning(world.spec.fingerprint, world.spec.bank, world.spec.type_weights)
+
+    def models() -> list[str | None]:
+        return [ask.user(USER, "recommendations", metric="ranker")["model"] for ask in asks]
+
+    assert models() == [None, None]
+    for before, name in ((None, "first"), ("first", "second")):
+        save_model(world.workspace, name, meaning, fitting.best_weights(), {"curve": [], "until_us": AS_OF_US})
+        assert models() == [before, before]
+        asks[0].post("/v1/snapshot/reload", snapshot=world.snapshot)
+        replicas[1].check()
+        assert models() == [name, name]
 
 
 def test_filters_cost_no_results_and_what_was_seen_can_be_asked_for(ask: Asking) -> None:

@@ -73,6 +73,24 @@ def test_the_job_writes_what_the_catalogue_opens_and_again_changes_nothing(
         assert mine.rows.tolist() == recommend(read, profile, k=9, as_of_us=AS_OF_US, metric=metric).rows.tolist()
 
 
+def test_an_index_of_another_kind_than_asked_for_is_written_anew(tmp_path_factory: pytest.TempPathFactory) -> None:
+    copy = make_world(tmp_path_factory.mktemp("index-kinds"))
+
+    def index(*flags: str) -> tuple[str | None, bool]:
+        done = index_job.main(["--workspace", copy.workspace.path(), *flags])
+        opened = ItemCatalogue.load(copy.workspace, copy.spec.fingerprint).base.approximate
+        assert type(opened) is (APPROXIMATE[done["approximate"]] if done["approximate"] else type(None))
+        return done["approximate"], done["done_before"]
+
+    assert index() == (None, False)
+    assert index("--approximate", "graph") == (None, True)  # of so few items all are compared
+    assert index("--approximate", "graph", "--approximate-from", "10") == ("graph", False)
+    assert index() == index("--approximate-from", "10") == ("graph", True)
+    assert index("--approximate", "cells", "--approximate-from", "10") == ("cells", False)
+    assert index("--approximate-from", "100000") == (None, False)
+    assert index("--approximate-from", "10") == ("cells", False)
+
+
 @settings(max_examples=10)
 @given(n=st.integers(0, 30), kind=st.sampled_from([None, *APPROXIMATE]), seed=st.integers(0, 99))
 def test_saved_and_opened_again_is_the_identity(world: World, n: int, kind: str | None, seed: int) -> None:

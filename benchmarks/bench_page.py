@@ -9,7 +9,8 @@ half-life, the two single questions, and the sum of their times is what a moveme
 
 The workspace is made once and kept in the folder. How many of the ten neighbours are those of all users is counted
 against `/neighbors` at some of the half-lives. The first view is timed in Chromium, where that is installed, from the
-request of the address to the numbers on the screen. Prints one line of JSON.
+request of the address to the numbers on the screen; and the frames of the map of all users while it is dragged and
+zoomed, drawn by the processor where there is no graphics card. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import statistics
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,12 @@ from serve.page_files import page_file
 HALF_LIVES_D = np.geomspace(0.1, 900, 12)
 OVERLAP_HALF_LIVES_D = (1.0, 7.0, 365.0)
 USERS_A_ROUND = 4
+_WATCH_FRAMES = """() => {
+    let last = performance.now();
+    window.frames = [];
+    const tick = (now) => { frames.push(now - last); last = now; requestAnimationFrame(tick); };
+    requestAnimationFrame(tick);
+}"""
 
 
 def main() -> None:
@@ -51,8 +61,13 @@ def main() -> None:
             rounds.append({"moves_ms": moves, "single_ms": single})
             _say(f"round={number} move={statistics.median(moves):.1f} ms single={statistics.median(single):.1f} ms")
         maps = {kind: _map(served.url, kind) for kind in ("users", "items")}
+        drag = _drag(served.url)
         overlap = _overlap(served.url, users[:5].tolist())
-    print(json.dumps({"benchmark": "page", **_about(flags), **_result(rounds, first), "maps": maps, **overlap}))
+    print(
+        json.dumps(
+            {"benchmark": "page", **_about(flags), **_result(rounds, first), "maps": maps, "drag": drag, **overlap}
+        )
+    )
 
 
 def _slide(url: str, users: list[int], *, jitter: float) -> list[float]:
@@ -105,24 +120,52 @@ def _timed(url: str) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
 
 
-def _first_view(url: str) -> float | None:
-    """Milliseconds until the overview shows its numbers, in a browser that has seen nothing; None without one."""
+@contextmanager
+def _page() -> Iterator[Any]:
+    """A page of a browser that has seen nothing; None without one."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        return None
-    if chromium is None:
-        return None
+    if chromium is None or not find_spec("playwright"):
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()
+
+
+def _first_view(url: str) -> float | None:
+    """Milliseconds until the overview shows its numbers; None without a browser."""
+    with _page() as page:
+        if page is None:
+            return None
         begun = time.perf_counter()
         page.goto(url, wait_until="commit")
         page.wait_for_selector(".facts dd")
-        took = time.perf_counter() - begun
-        browser.close()
-    return round(took * 1000, 1)
+        return round((time.perf_counter() - begun) * 1000, 1)
+
+
+def _drag(url: str) -> dict[str, Any] | None:
+    """Milliseconds from frame to frame while the map of all users is dragged and zoomed; None without a browser."""
+    with _page() as page:
+        if page is None:
+            return None
+        page.goto(f"{url}/#/map?kind=users")
+        page.wait_for_selector("canvas[data-painter]", timeout=60_000)
+        page.mouse.move(500, 400)
+        page.evaluate(_WATCH_FRAMES)
+        page.mouse.down()
+        for x, y in ((800, 450), (400, 350), (600, 500), (500, 400)):
+            page.mouse.move(x, y, steps=25)
+        page.mouse.up()
+        for turn in (-200, -200, -200, 200, 200):
+            page.mouse.wheel(0, turn)
+            page.mouse.move(500 + turn / 10, 400, steps=10)
+        frames = page.evaluate("frames.slice(1)")
+        painter = page.get_attribute("canvas[data-painter]", "data-painter")
+    p50, p95 = np.percentile(frames, [50, 95]).round(1).tolist()
+    return {"painter": painter, "frames": len(frames), "frame_p50_ms": p50, "frame_p95_ms": p95}
 
 
 def _result(rounds: list[dict[str, list[float]]], first: list[float | None]) -> dict[str, Any]:

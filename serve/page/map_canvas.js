@@ -6,6 +6,9 @@ import { makePainter } from "./map_paint.js";
 
 const CLICK_PX = 5;
 const STEP = 60;
+const SLOW_MS = 20;
+const REST_MS = 150;
+const LEAST_SHARE = 0.05;
 
 export function makeCanvas(sheet, { move, pick, leave, list, label }) {
   const element = h("canvas", { tabIndex: 0, role: "application", "aria-label": label });
@@ -17,7 +20,7 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
   let painter = null;
   let steps = [];
   let marked = null;
-  let frame = 0;
+  let [frame, rest, share] = [0, 0, 1];
   let fitted = 1;
   let dragged = 0;
   const watch = new ResizeObserver(() => resize());
@@ -36,14 +39,25 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     redraw();
   }
 
+  /** While it moves, as many points as are drawn in time; all of them once it rests. */
   function redraw() {
     frame ||= requestAnimationFrame(() => {
       frame = 0;
-      const dense = element.width / size().width;
-      const radius = Math.max(1.1, Math.min(5, (26 / Math.sqrt(Math.sqrt(sheet.n))) * 0.55 * camera.scale ** 0.3));
-      painter?.paint({ ...camera, scale: scale() * dense, radius: radius * dense });
-      drawOver(dense);
+      const begun = performance.now();
+      paint(share);
+      painter?.finish();
+      clearTimeout(rest);
+      if (share < 1) rest = setTimeout(() => paint(1), REST_MS);
+      const isSlow = performance.now() - begun > SLOW_MS;
+      share = isSlow ? Math.max(LEAST_SHARE, share / 2) : Math.min(1, share * 1.2);
     });
+  }
+
+  function paint(some) {
+    const dense = element.width / size().width;
+    const radius = Math.max(1.1, Math.min(5, (26 / Math.sqrt(Math.sqrt(sheet.n))) * 0.55 * camera.scale ** 0.3));
+    painter?.paint({ ...camera, scale: scale() * dense, radius: radius * dense }, some);
+    drawOver(dense);
   }
 
   function drawOver(dense) {
@@ -118,6 +132,7 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
     const now = placeOf(event);
     const before = pointers.get(event.pointerId);
     if (!before) return move(...now);
+    leave();
     pointers.set(event.pointerId, now);
     const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
     if (other) {
@@ -181,7 +196,7 @@ export function makeCanvas(sheet, { move, pick, leave, list, label }) {
       watch.observe(element);
       resize();
     },
-    stop: () => (watch.disconnect(), cancelAnimationFrame(frame)),
+    stop: () => (watch.disconnect(), cancelAnimationFrame(frame), clearTimeout(rest)),
     colour: (codes, palette) => (painter.colour(codes, palette), redraw()),
     path: (points) => ((steps = points), redraw()),
     mark: (x, y) => ((marked = [x, y]), redraw()),

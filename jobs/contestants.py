@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynprof.baselines import BASELINES, FAMILIES
+from dynprof.baselines import BASELINES, FAMILIES, TUNED_WINDOW
 from dynprof.errors import ConfigError
 from dynprof.evaluation import COUNTS
 from dynprof.evaluation.contestant import Factory
@@ -37,14 +37,15 @@ CONTESTANTS: dict[str, Entrant] = {
 
 
 def choose_contestants(text: str) -> dict[str, Entrant]:
-    """Those of `all`, `none` or a comma-separated list of names.
+    """Those of `all`, `none` or a comma-separated list of names. `all` are those that are what they are untuned.
 
     Raises:
         ConfigError: An unknown name.
     """
     if text == "none":
         return {}
-    names = list(CONTESTANTS) if text == "all" else [n.strip() for n in text.split(",")]
+    untuned = [name for name in CONTESTANTS if name != TUNED_WINDOW]
+    names = untuned if text == "all" else [n.strip() for n in text.split(",")]
     if unknown := [n for n in names if n not in CONTESTANTS]:
         known = ", ".join(CONTESTANTS)
         raise ConfigError(f"--baselines: expected all, none or some of {known}, found {', '.join(unknown)}.")

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dynprof.baselines import TUNED_WINDOW
 from dynprof.decay import Decay
 from dynprof.duration import parse_duration
 from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
@@ -35,11 +36,11 @@ from dynprof.ranker.contestant import TrainedRanker
 from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
-from jobs.command import Stopwatch, parser, ray_session, run, start_logging
-from jobs.contestants import Entrant, choose_contestants
+from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.contestants import CONTESTANTS, Entrant, choose_contestants
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
-from jobs.evaluate_tuning import tune_workspace, with_choice
+from jobs.evaluate_tuning import tune_baselines, tune_workspace, with_choice
 from jobs.evaluate_windows import Contest
 from jobs.outside_models import OutsideModels
 
@@ -69,14 +70,14 @@ def evaluate(
         The report as JSON types, with `report` (its name) and `done_before`.
 
     Raises:
-        ConfigError: A flag that means nothing.
+        ConfigError: A flag that means nothing, or a baseline that only tuning makes and that was not tuned.
         WorkspaceError: No finished corpus or embeddings.
         FingerprintError: The embeddings are of another corpus.
     """
     corpus = present_corpus(workspace)
     question = _question(workspace, options, weighings)
     vectors = open_vectors(workspace, question.fingerprint, corpus)
-    rivals = {**choose_contestants(options.baselines), **(entrants or {})}
+    rivals = _rivals(options, entrants or {})
     parameters = _parameters(question, options, rivals, corpus.corpus_id, choice)
     name = _report_name(parameters, options.report)
     stored = read_report(workspace, name)
@@ -164,6 +165,17 @@ def _question(workspace: Workspace, options: EvaluateOptions, weighings: Sequenc
     )
 
 
+def _rivals(options: EvaluateOptions, entrants: Mapping[str, Entrant]) -> dict[str, Entrant]:
+    """All contestants that are no profiles, in the order of the table, those of a caller in place of their like."""
+    named = {**choose_contestants(options.baselines), **entrants}
+    if TUNED_WINDOW in named and not named[TUNED_WINDOW].settings:
+        raise ConfigError(
+            f"--baselines: expected {TUNED_WINDOW!r} with --tune, found it without: its window is what is tuned."
+        )
+    ordered = [name for name in CONTESTANTS if name in named]
+    return {name: named[name] for name in dict.fromkeys((*ordered, *named))}
+
+
 def _fingerprint(workspace: Workspace, encoder: str | None) -> str:
     if encoder is None:
         return latest_fingerprint(workspace)
@@ -235,10 +247,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         {RANKER: Entrant(TrainedRanker(workspace, args.ranker), RANKER, {"model": args.ranker})} if args.ranker else {}
     )
     if args.tune:
-        with watch.stage("tune"):
+        with watch.stage("tune"), hold_ray():
             chosen = tune_workspace(workspace, options)
-    if chosen is not None:
-        options, weighings = with_choice(options, chosen)
+            if chosen is not None:
+                options, weighings = with_choice(options, chosen)
+            entrants = {**tune_baselines(workspace, options), **entrants}
     with watch.stage("evaluate"):
         choice = None if chosen is None else chosen.to_json()
         document = evaluate(workspace, options, entrants=entrants, weighings=weighings, choice=choice)

@@ -57,7 +57,8 @@ class Report:
         """Sentences without which the numbers would be misread."""
         leak = [_LEAK] if self.is_leaky else []
         tested = [note for name, facts in self.windows.items() for note in _tested(name, facts)]
-        return [*leak, *_missing_numbers(self.facts), *tested, *_protocol(self.parameters), *self.remarks]
+        asked = [*_protocol(self.parameters), *_settings(self.parameters)]
+        return [*leak, *_missing_numbers(self.facts), *tested, *asked, *self.remarks]
 
 
 _LEAK = (
@@ -153,3 +154,12 @@ def _protocol(parameters: Mapping[str, Any]) -> list[str]:
         "the earlier text.",
         "`basic` and `cosine` rank alike for one profile: the length of the profile is the same for every candidate.",
     ]
+
+
+def _settings(parameters: Mapping[str, Any]) -> list[str]:
+    """What each contestant was set to that has settings of its own."""
+    given = {name: settings for name, settings in parameters.get("contestants", {}).items() if settings}
+    if not given:
+        return []
+    said = [f"`{name}` {', '.join(f'{k} = {v}' for k, v in settings.items())}" for name, settings in given.items()]
+    return [f"Settings, in every window the same: {'; '.join(said)}."]

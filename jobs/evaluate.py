@@ -28,16 +28,14 @@ from dynprof.evaluation.loading import Material, Plan, Question, load_material, 
 from dynprof.evaluation.metrics import parse_metric
 from dynprof.evaluation.results import RESULTS
 from dynprof.evaluation.storage import read_report, write_report
-from dynprof.evaluation.tabulate import RANKER
 from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
-from dynprof.ranker.contestant import TrainedRanker
 from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
-from jobs.contestants import CONTESTANTS, Entrant, choose_contestants
+from jobs.contestants import CONTESTANTS, Entrant, choose_contestants, enter_ranker
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
 from jobs.evaluate_tuning import tune_baselines, tune_workspace, with_choice
@@ -243,15 +241,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     watch = Stopwatch()
     workspace, chosen = Workspace(args.workspace), None
     weighings: tuple[Weighing, ...] = ()
-    entrants = (
-        {RANKER: Entrant(TrainedRanker(workspace, args.ranker), RANKER, {"model": args.ranker})} if args.ranker else {}
-    )
+    entrants: dict[str, Entrant] = {}
+    if args.ranker and options.leave_one_out:
+        raise ConfigError(
+            "--ranker: expected windows in time, found --leave-one-out: any model has seen what is left out."
+        )
     if args.tune:
         with watch.stage("tune"), hold_ray():
             chosen = tune_workspace(workspace, options)
             if chosen is not None:
                 options, weighings = with_choice(options, chosen)
-            entrants = {**tune_baselines(workspace, options), **entrants}
+            entrants |= tune_baselines(workspace, options)
+    if args.ranker:
+        fingerprint = _fingerprint(workspace, options.encoder)
+        entrants |= enter_ranker(workspace, args.ranker, fingerprint, options.type_weights)
     with watch.stage("evaluate"):
         choice = None if chosen is None else chosen.to_json()
         document = evaluate(workspace, options, entrants=entrants, weighings=weighings, choice=choice)

@@ -77,8 +77,7 @@ def tune_baselines(workspace: Workspace, options: EvaluateOptions) -> dict[str, 
 
     Args:
         workspace: Where.
-        options: Of the evaluation, with the weights of the choice. `all` baselines are those that only tuning makes
-            too.
+        options: Of the evaluation, with the weights of the choice. `all` has here what only tuning makes, too.
 
     Raises:
         WorkspaceError: No finished corpus.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dynprof.evaluation.bootstrap import MIN_USERS
 from dynprof.evaluation.facts import Facts, iso_time
-from dynprof.evaluation.methods import REFERENCE
+from dynprof.evaluation.methods import PROFILES, REFERENCE
 from dynprof.evaluation.results import WHOLE
 from dynprof.evaluation.tables import results_tables
 from dynprof.evaluation.windows import WHOLE_TEST
@@ -74,7 +74,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "metrics": list(report.metrics),
         "facts": _facts(report.facts),
         "windows": {name: _facts(facts) for name, facts in report.windows.items()},
-        "reference": REFERENCE,
+        "reference": _reference(report.results),
         "leaky": report.is_leaky,
         "notes": report.notes,
         "choice": None if report.choice is None else dict(report.choice),
@@ -110,6 +110,12 @@ def _methods(results: pa.Table) -> list[dict[str, Any]]:
         if row["reference"] is not None:
             entry["differences"][row["metric"]] = {k: row[k] for k in ("reference", *_DIFFERENCE)}
     return list(found.values())
+
+
+def _reference(results: pa.Table) -> str:
+    """What profiles are compared with."""
+    named = results.filter(pc.equal(results["family"], PROFILES))["reference"].drop_null()
+    return str(named[0]) if len(named) else REFERENCE
 
 
 def _missing_numbers(facts: Facts) -> list[str]:

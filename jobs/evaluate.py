@@ -35,7 +35,7 @@ from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
 from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
-from jobs.contestants import CONTESTANTS, Entrant, choose_contestants, enter_ranker
+from jobs.contestants import Entrant, choose_contestants, enter_ranker
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
 from jobs.evaluate_tuning import tune_baselines, tune_workspace, with_choice
@@ -164,14 +164,13 @@ def _question(workspace: Workspace, options: EvaluateOptions, weighings: Sequenc
 
 
 def _rivals(options: EvaluateOptions, entrants: Mapping[str, Entrant]) -> dict[str, Entrant]:
-    """All contestants that are no profiles, in the order of the table, those of a caller in place of their like."""
+    """All contestants that are no profiles, in the order of the table; a caller's in place of those of their names."""
     named = {**choose_contestants(options.baselines), **entrants}
     if TUNED_WINDOW in named and not named[TUNED_WINDOW].settings:
         raise ConfigError(
             f"--baselines: expected {TUNED_WINDOW!r} with --tune, found it without: its window is what is tuned."
         )
-    ordered = [name for name in CONTESTANTS if name in named]
-    return {name: named[name] for name in dict.fromkeys((*ordered, *named))}
+    return named
 
 
 def _fingerprint(workspace: Workspace, encoder: str | None) -> str:

@@ -111,13 +111,15 @@ def counter(data: Data, asks: Asks) -> Any:
 
 
 def learn(data: Data, sealed: SealedLog, best: Tried, grid: Grid, args: argparse.Namespace) -> list[LearnedCurve]:
-    """Curves fitted before the validation window. For the next event only: that is what is sampled."""
+    """Curves fitted before the validation window, on the same task."""
     window = fitting_window(sealed)
     asks = ask(data, window, args.task, args.n_fit, args.seed)
     if not len(asks.tests):
         return []
     sums = sums_of(data, asks, window, grid)
-    sampled = sample_candidates(data.log, asks.tests, seed=args.seed, first_candidate=asks.first)
+    sampled = sample_candidates(
+        data.log, asks.tests, seed=args.seed, first_candidate=asks.first, also_left_out=asks.own
+    )
     made = fit_data(data.log, asks.tests, sums, sampled, data.vectors.take, best.similarity.half_life_s)
     start = np.maximum(best.reading.coefficients, 0).tolist()
     settings = [(free, l2) for free in (False, True) for l2 in (1e-4, 1e-2)]
@@ -127,13 +129,18 @@ def learn(data: Data, sealed: SealedLog, best: Tried, grid: Grid, args: argparse
     ]
 
 
-def drift_slices(sums: BankSums, grid: Grid) -> npt.NDArray[np.int64]:
-    """(n,) third of 1 - cosine between the 7-day and the 365-day profile: 0 stable, 2 high drift."""
+def drift_slices(sums: BankSums, n_history: npt.NDArray[np.int64], grid: Grid) -> npt.NDArray[np.int64]:
+    """(n,) third of 1 - cosine between the 7-day and the 365-day profile: 0 stable, 2 high drift, -1 without history.
+
+    As `dynprof.evaluation.slices` cuts: thirds of the tests with a history, equal values together, in the lower one.
+    """
     spans = np.stack([coefficients_of(Decay("exponential", h), grid.bank) for h in ("7d", "365d")])
     short, long = np.swapaxes(sums.directions(spans, np.full(2, DEFAULT_PRIOR_WEIGHT)), 0, 1).astype(np.float64)
     norms = np.linalg.norm(short, axis=1) * np.linalg.norm(long, axis=1)
-    drift = 1 - np.divide((short * long).sum(1), norms, out=np.ones(len(norms)), where=norms > 0)
-    return np.asarray(np.digitize(drift, np.quantile(drift, [1 / 3, 2 / 3])), np.int64)
+    drift = np.maximum(1 - np.divide((short * long).sum(1), norms, out=np.ones(len(norms)), where=norms > 0), 0.0)
+    known = n_history > 0
+    bounds = np.quantile(drift[known], [1 / 3, 2 / 3]) if known.any() else np.zeros(2)
+    return np.where(known, np.searchsorted(bounds, drift, side="left"), -1)
 
 
 def judge(data: Data, window: Window, chosen: dict[str, Tried], grid: Grid, args: argparse.Namespace) -> Judged | None:
@@ -147,7 +154,8 @@ def judge(data: Data, window: Window, chosen: dict[str, Tried], grid: Grid, args
         kappas = np.array([DEFAULT_PRIOR_WEIGHT, tried.prior_weight])
         ranks = count(sums, np.stack([static, tried.reading.coefficients]), kappas, [tried.similarity])
         values.append(metric(TUNING_METRIC)(ranks.above, ranks.tied)[:, ::-1])
-    return Judged(np.asarray(asks.tests.users, np.int64), drift_slices(sums, grid), np.stack(values, 1))
+    thirds = drift_slices(sums, asks.tests.n_history, grid)
+    return Judged(np.asarray(asks.tests.users, np.int64), thirds, np.stack(values, 1))
 
 
 def choices(found: Search, similarities: Sequence[Similarity]) -> dict[str, Tried]:
@@ -218,7 +226,10 @@ def main() -> None:
     for number, window in enumerate(periods.tests.open(found.best.reading.name)):
         if (test := judge(data, window, chosen, grid, args)) is not None:
             judged[f"test {number + 1}"] = test
-    judged["tests"] = together([w for name, w in judged.items() if name != "validation"])
+    tested = [w for name, w in judged.items() if name != "validation"]
+    if not tested:
+        raise SystemExit("no event of the test windows can be predicted")
+    judged["tests"] = together(tested)
     rows = [row for name, tests in judged.items() for row in rows_of(tests, name, chosen)]
     times.append(time.perf_counter())
     best = found.best

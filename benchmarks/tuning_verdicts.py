@@ -34,7 +34,7 @@ class Judged:
 
 
 def together(windows: Sequence[Judged]) -> Judged:
-    """All tests of several windows; a user of two of them is one user."""
+    """All tests of several windows, at least one; a user of two of them is one user."""
     return Judged(*(np.concatenate([getattr(w, name) for w in windows]) for name in ("users", "thirds", "values")))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dynprof.baselines import TUNED_WINDOW
 from dynprof.decay import Decay
 from dynprof.duration import parse_duration
 from dynprof.embedded import CorpusVectors, latest_fingerprint, open_vectors
@@ -27,19 +28,17 @@ from dynprof.evaluation.loading import Material, Plan, Question, load_material, 
 from dynprof.evaluation.metrics import parse_metric
 from dynprof.evaluation.results import RESULTS
 from dynprof.evaluation.storage import read_report, write_report
-from dynprof.evaluation.tabulate import RANKER
 from dynprof.evaluation.weighing import RECENT, Weighing
 from dynprof.evaluation.windows import VALIDATION, WHOLE_TEST, window_name
 from dynprof.lineage import present_corpus
-from dynprof.ranker.contestant import TrainedRanker
 from dynprof.reporting.evaluation_page import write_evaluation
 from dynprof.snapshot import parse_decays
 from dynprof.workspace import Workspace
-from jobs.command import Stopwatch, parser, ray_session, run, start_logging
-from jobs.contestants import Entrant, choose_contestants
+from jobs.command import Stopwatch, hold_ray, parser, ray_session, run, start_logging
+from jobs.contestants import Entrant, choose_contestants, enter_ranker
 from jobs.evaluate_options import EvaluateOptions, add_flags, add_own_flags, options_from
 from jobs.evaluate_ranking import Arena
-from jobs.evaluate_tuning import tune_workspace, with_choice
+from jobs.evaluate_tuning import tune_baselines, tune_workspace, with_choice
 from jobs.evaluate_windows import Contest
 from jobs.outside_models import OutsideModels
 
@@ -69,14 +68,14 @@ def evaluate(
         The report as JSON types, with `report` (its name) and `done_before`.
 
     Raises:
-        ConfigError: A flag that means nothing.
+        ConfigError: A flag that means nothing, or a baseline that only tuning makes and that was not tuned.
         WorkspaceError: No finished corpus or embeddings.
         FingerprintError: The embeddings are of another corpus.
     """
     corpus = present_corpus(workspace)
     question = _question(workspace, options, weighings)
     vectors = open_vectors(workspace, question.fingerprint, corpus)
-    rivals = {**choose_contestants(options.baselines), **(entrants or {})}
+    rivals = _rivals(options, entrants or {})
     parameters = _parameters(question, options, rivals, corpus.corpus_id, choice)
     name = _report_name(parameters, options.report)
     stored = read_report(workspace, name)
@@ -164,6 +163,16 @@ def _question(workspace: Workspace, options: EvaluateOptions, weighings: Sequenc
     )
 
 
+def _rivals(options: EvaluateOptions, entrants: Mapping[str, Entrant]) -> dict[str, Entrant]:
+    """All contestants that are no profiles, in the order of the table; a caller's in place of those of their names."""
+    named = {**choose_contestants(options.baselines), **entrants}
+    if TUNED_WINDOW in named and not named[TUNED_WINDOW].settings:
+        raise ConfigError(
+            f"--baselines: expected {TUNED_WINDOW!r} with --tune, found it without: its window is what is tuned."
+        )
+    return named
+
+
 def _fingerprint(workspace: Workspace, encoder: str | None) -> str:
     if encoder is None:
         return latest_fingerprint(workspace)
@@ -231,14 +240,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     watch = Stopwatch()
     workspace, chosen = Workspace(args.workspace), None
     weighings: tuple[Weighing, ...] = ()
-    entrants = (
-        {RANKER: Entrant(TrainedRanker(workspace, args.ranker), RANKER, {"model": args.ranker})} if args.ranker else {}
-    )
+    entrants: dict[str, Entrant] = {}
+    if args.ranker and options.leave_one_out:
+        raise ConfigError(
+            "--ranker: expected windows in time, found --leave-one-out: any model has seen what is left out."
+        )
     if args.tune:
-        with watch.stage("tune"):
+        with watch.stage("tune"), hold_ray():
             chosen = tune_workspace(workspace, options)
-    if chosen is not None:
-        options, weighings = with_choice(options, chosen)
+            if chosen is not None:
+                options, weighings = with_choice(options, chosen)
+            entrants |= tune_baselines(workspace, options)
+    if args.ranker:
+        fingerprint = _fingerprint(workspace, options.encoder)
+        entrants |= enter_ranker(workspace, args.ranker, fingerprint, options.type_weights)
     with watch.stage("evaluate"):
         choice = None if chosen is None else chosen.to_json()
         document = evaluate(workspace, options, entrants=entrants, weighings=weighings, choice=choice)

@@ -142,7 +142,9 @@ def add_own_flags(made: argparse.ArgumentParser) -> None:
         "--leave-one-out", action="store_true", help="test each user's last event; LEAKY, as papers do it"
     )
     made.add_argument(
-        "--tune", action="store_true", help="choose on the validation window, write choice.json, and test the choice"
+        "--tune",
+        action="store_true",
+        help="choose on the validation window, also settings of baselines, write choice.json, and test the choice",
     )
     made.add_argument("--baselines", default="all", help="all, none, or names")
     made.add_argument("--outside", metavar="DIR", help="exchange with SASRec and HSTU, which need `make rectools`")

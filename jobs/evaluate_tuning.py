@@ -1,29 +1,40 @@
-"""`jobs.evaluate --tune`: the choice of a workspace, and what the evaluation then tests."""
+"""`jobs.evaluate --tune`: the choice of a workspace, settings of baselines, and what the evaluation then tests."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
+import ray
+
+from dynprof.baselines import GRIDS, tune
 from dynprof.decay import Decay
 from dynprof.embedded import CorpusVectors, covers, open_vectors
 from dynprof.embeddings import EMBEDDINGS
 from dynprof.errors import ConfigError, WorkspaceError
 from dynprof.evaluation.loading import read_bucket
 from dynprof.evaluation.log import index_events
+from dynprof.evaluation.protocol import sample_size
 from dynprof.evaluation.weighing import Weighing
 from dynprof.evaluation.windows import cut_periods
 from dynprof.lineage import CorpusView, present_corpus
 from dynprof.snapshot import parse_decays
 from dynprof.tuning.choice import Choice, write_choice
-from dynprof.tuning.sealed import seal
+from dynprof.tuning.sealed import SealedLog, sample_tests, seal
 from dynprof.workspace import Workspace
+from jobs.command import deliberate, ray_session
+from jobs.contestants import CONTESTANTS, Entrant, choose_contestants
 from jobs.evaluate_options import EvaluateOptions
 from jobs.tune import TuningOptions, tune_profiles
 
-__all__ = ["tune_workspace", "with_choice"]
+__all__ = ["tune_baselines", "tune_workspace", "with_choice"]
 
 LOG = logging.getLogger("dynprof.evaluate")
+
+_MOST_TESTS = 1_000
+"""Validation events that the settings of a baseline are chosen on; each setting scores all items for each of them."""
+_TUNE = ray.remote(num_cpus=1)(tune)
 
 
 def tune_workspace(
@@ -51,14 +62,48 @@ def tune_workspace(
         include_seen=options.include_seen,
         seed=options.seed,
     )
-    tables = (read_bucket(workspace, b, corpus.segments) for b in range(corpus.n_buckets))
-    log, names = index_events(tables, asked.type_weights)
-    periods = cut_periods(log, options.test_share, options.n_windows)
-    choice = tune_profiles(seal(log, names, periods.validation), encoders, asked)
+    choice = tune_profiles(_sealed(workspace, corpus, options, asked.type_weights), encoders, asked)
     if choice is not None:
         write_choice(workspace, choice)
         LOG.info("choice=%s metric=%s written", choice.decay.kind, choice.metric)
     return choice
+
+
+def tune_baselines(workspace: Workspace, options: EvaluateOptions) -> dict[str, Entrant]:
+    """The baselines that take part and have a grid, with their best settings on the validation window.
+
+    A task a baseline; a fit a setting, and at most 1,000 test events. One that cannot be had is left as it is: where
+    it is to be tested the report says why.
+
+    Args:
+        workspace: Where.
+        options: Of the evaluation, with the weights of the choice. `all` has here what only tuning makes, too.
+
+    Raises:
+        WorkspaceError: No finished corpus.
+    """
+    names = [n for n in GRIDS if options.baselines == "all" or n in choose_contestants(options.baselines)]
+    if not names:
+        return {}
+    sealed = _sealed(workspace, present_corpus(workspace), options, options.type_weights)
+    size = min(sample_size(options.max_events, sealed.log.n_items) or _MOST_TESTS, _MOST_TESTS)
+    window = sealed.validation
+    tests = sample_tests(sealed, window, max_events=size, seed=options.seed, include_seen=options.include_seen)
+    found: dict[str, Entrant] = {}
+    with ray_session():
+        log = ray.put(sealed.log)
+        asked = {name: _TUNE.remote(name, log, tests, start_us=window.start_us) for name in names}
+        for name, answer in asked.items():
+            try:
+                settings = ray.get(answer)
+            except Exception as error:
+                if (reason := deliberate(error, ConfigError)) is None:
+                    raise
+                LOG.warning("baseline=%s not tuned: %s", name, str(reason).partition("\n")[0])
+                continue
+            LOG.info("baseline=%s tests=%d settings=%s", name, len(tests), settings)
+            found[name] = replace(CONTESTANTS[name], settings=settings)
+    return found
 
 
 def with_choice(options: EvaluateOptions, choice: Choice) -> tuple[EvaluateOptions, tuple[Weighing, ...]]:
@@ -82,6 +127,15 @@ def with_choice(options: EvaluateOptions, choice: Choice) -> tuple[EvaluateOptio
         item_half_lives=item_half_lives,
     )
     return asked, tuple(named.values())
+
+
+def _sealed(
+    workspace: Workspace, corpus: CorpusView, options: EvaluateOptions, type_weights: Mapping[str, float]
+) -> SealedLog:
+    """All that tuning may know: the log up to the end of the validation window."""
+    tables = (read_bucket(workspace, b, corpus.segments) for b in range(corpus.n_buckets))
+    log, names = index_events(tables, type_weights)
+    return seal(log, names, cut_periods(log, options.test_share, options.n_windows).validation)
 
 
 def _encoders(workspace: Workspace, corpus: CorpusView, encoder: str | None) -> list[CorpusVectors]:

@@ -103,10 +103,9 @@ def _search(
     counts = TuningCounts(vectors, sealed)
     mean = counts.mean_before(sealed.validation)
     bank = options.grid.bank
-    types = _types(sealed, vectors) if options.grid.factors else []
+    parts = _weights_alone(sealed, vectors, options.type_weights) if options.grid.factors else {}
     by_type: dict[str, BankSums] = {}
-    for name in types if len(types) > 1 else []:
-        alone = {**dict.fromkeys(types, 0.0), name: options.type_weights.get(name, 1.0)}
+    for name, alone in parts.items() if len(parts) > 1 else ():
         by_type[name] = counts.sums(tests, mean, alone, bank)
     curves: list[LearnedCurve] = []
 
@@ -129,8 +128,13 @@ def _search(
     return searched, curves
 
 
-def _types(sealed: SealedLog, vectors: CorpusVectors) -> list[str]:
-    """Event types with a share in the events that may be known, sorted; types that are rarer keep their weight."""
+def _weights_alone(
+    sealed: SealedLog, vectors: CorpusVectors, type_weights: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Of each type with a share in the events that may be known, sorted, the weights under which it alone counts.
+
+    Types that are rarer keep their weight whatever is tried: they are in no part, and each part names them.
+    """
     seen: dict[str, int] = {}
     for bucket in range(len(sealed.names.bucket_starts) - 1):
         columns = ["user_id", "timestamp", "event_type", "event_id"]
@@ -140,7 +144,8 @@ def _types(sealed: SealedLog, vectors: CorpusVectors) -> list[str]:
         for row in table["event_type"].value_counts().to_pylist():
             seen[row["values"]] = seen.get(row["values"], 0) + row["counts"]
     least = _LEAST_SHARE * sum(seen.values())
-    return sorted(name for name, n in seen.items() if n >= least)
+    frequent = sorted(name for name, n in seen.items() if n >= least)
+    return {name: {**dict.fromkeys(seen, 0.0), name: type_weights.get(name, 1.0)} for name in frequent}
 
 
 def _learn(

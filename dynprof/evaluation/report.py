@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dynprof.evaluation.bootstrap import MIN_USERS
 from dynprof.evaluation.facts import Facts, iso_time
-from dynprof.evaluation.methods import REFERENCE
+from dynprof.evaluation.methods import PROFILES, REFERENCE
 from dynprof.evaluation.results import WHOLE
 from dynprof.evaluation.tables import results_tables
 from dynprof.evaluation.windows import WHOLE_TEST
@@ -57,7 +57,8 @@ class Report:
         """Sentences without which the numbers would be misread."""
         leak = [_LEAK] if self.is_leaky else []
         tested = [note for name, facts in self.windows.items() for note in _tested(name, facts)]
-        return [*leak, *_missing_numbers(self.facts), *tested, *_protocol(self.parameters), *self.remarks]
+        asked = [*_protocol(self.parameters), *_settings(self.parameters)]
+        return [*leak, *_missing_numbers(self.facts), *tested, *asked, *self.remarks]
 
 
 _LEAK = (
@@ -73,7 +74,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "metrics": list(report.metrics),
         "facts": _facts(report.facts),
         "windows": {name: _facts(facts) for name, facts in report.windows.items()},
-        "reference": REFERENCE,
+        "reference": _reference(report.results),
         "leaky": report.is_leaky,
         "notes": report.notes,
         "choice": None if report.choice is None else dict(report.choice),
@@ -109,6 +110,12 @@ def _methods(results: pa.Table) -> list[dict[str, Any]]:
         if row["reference"] is not None:
             entry["differences"][row["metric"]] = {k: row[k] for k in ("reference", *_DIFFERENCE)}
     return list(found.values())
+
+
+def _reference(results: pa.Table) -> str:
+    """What profiles are compared with."""
+    named = results.filter(pc.equal(results["family"], PROFILES))["reference"].drop_null()
+    return str(named[0]) if len(named) else REFERENCE
 
 
 def _missing_numbers(facts: Facts) -> list[str]:
@@ -153,3 +160,12 @@ def _protocol(parameters: Mapping[str, Any]) -> list[str]:
         "the earlier text.",
         "`basic` and `cosine` rank alike for one profile: the length of the profile is the same for every candidate.",
     ]
+
+
+def _settings(parameters: Mapping[str, Any]) -> list[str]:
+    """What each contestant was set to that has settings of its own."""
+    given = {name: settings for name, settings in parameters.get("contestants", {}).items() if settings}
+    if not given:
+        return []
+    said = [f"`{name}` {', '.join(f'{k} = {v}' for k, v in settings.items())}" for name, settings in given.items()]
+    return [f"Settings, in every window the same: {'; '.join(said)}."]

@@ -70,9 +70,10 @@ def _sliced(metrics: Sequence[MetricName]) -> list[MetricName]:
 
 
 def _references(outcome: Outcome) -> npt.NDArray[np.int64]:
-    """(m,) column that each method is compared with."""
+    """(m,) column that each method is compared with: static under plain cosine, or under the first similarity."""
     names = [m.name for m in outcome.methods]
-    static = names.index(REFERENCE) if REFERENCE in names else NO_REFERENCE
+    statics = [i for i, m in enumerate(outcome.methods) if m.kind == REFERENCE]
+    static = names.index(REFERENCE) if REFERENCE in names else next(iter(statics), NO_REFERENCE)
     found = np.full(len(names), static)
     baselines = [i for i, m in enumerate(outcome.methods) if _is_baseline(m)]
     if baselines:

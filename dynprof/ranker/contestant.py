@@ -18,7 +18,7 @@ from dynprof.evaluation.protocol import TestEvents
 from dynprof.lineage import present_corpus
 from dynprof.ranker.examples import make_examples
 from dynprof.ranker.fit import FitOptions, fit
-from dynprof.ranker.model import load_model
+from dynprof.ranker.model import RankerMeaning, load_model, unfit
 from dynprof.ranker.plan import TrainingPlan, TrainingSize, plan_training
 from dynprof.ranker.questions import Questions
 from dynprof.ranker.reading import read_log, read_tags
@@ -84,24 +84,33 @@ class TrainedRanker:
     Attributes:
         workspace: Of the model and of the log.
         model: Its name.
+        fingerprint: Of the encoder of the vectors that it is shown.
+        type_weights: Of the log that it is shown.
     """
 
     workspace: Workspace
     model: str
+    fingerprint: str
+    type_weights: Mapping[str, float]
 
     def __call__(self, log: EventLog, settings: Mapping[str, Any]) -> Ranker:
         """The model as a contestant.
 
         Args:
             log: Ends before the window; of the corpus that the workspace has now.
-            settings: None are used.
+            settings: None are used; they say which model it is.
 
         Raises:
-            ConfigError: The model was trained on events of the window.
+            ConfigError: The model was trained on events of the window, or for other vectors or weights.
             WorkspaceError: There is no such model.
         """
         del settings
         model = load_model(self.workspace, self.model)
+        if why := unfit(model.manifest, RankerMeaning(self.fingerprint, model.meaning.bank, self.type_weights)):
+            raise ConfigError(
+                f"ranker {self.model}: expected a model for these vectors and event weights, found one with "
+                f"{why}. Train one for them, or evaluate with its --encoder and --weights."
+            )
         until_us, known_us = int(model.manifest["until_us"]), int(log.event_us.max(initial=0)) + 1
         if until_us > known_us:
             raise ConfigError(

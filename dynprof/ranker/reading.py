@@ -47,18 +47,19 @@ def read_item_vectors(workspace: Workspace, fingerprint: str, view: CorpusView, 
 
 
 def read_tags(workspace: Workspace, view: CorpusView, names: EventNames) -> Tags:
-    """Language and author of the items of a log; of several items with one text the earliest that has one counts."""
+    """Language and author of the items of a log.
+
+    Both are those of the earliest item with the text, `NO_TAG` where that has none: what a later one says was not known
+    before it.
+    """
     columns = ["item_id", "text_hash", "created_at", *_TAGS]
     tables = [read_items(workspace, b, columns, segments=view.segments) for b in range(view.n_buckets)]
     items = pa.concat_tables(tables).filter(pc.is_valid(pc.field("text_hash")))
     items = items.sort_by([("created_at", "ascending"), ("item_id", "ascending")])
+    rows, has = find_hashes(items["text_hash"].combine_chunks(), pa.chunked_array([names.text_hashes], pa.binary(16)))
     found = {}
     for tag in _TAGS:
-        known = items.filter(pc.is_valid(pc.field(tag)))
-        numbers = known[tag].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        rows, has = find_hashes(
-            known["text_hash"].combine_chunks(), pa.chunked_array([names.text_hashes], pa.binary(16))
-        )
+        numbers = items[tag].combine_chunks().dictionary_encode().indices.fill_null(NO_TAG).to_numpy()
         codes = np.full(len(names.text_hashes), NO_TAG, np.int32)
         codes[rows[has][::-1]] = numbers[has][::-1]  # the earliest is written last
         found[tag] = codes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,12 @@ Items = npt.NDArray[np.int64]
 
 
 def sample_candidates(
-    log: EventLog, tests: TestEvents, *, seed: int, first_candidate: Items | None = None
+    log: EventLog,
+    tests: TestEvents,
+    *,
+    seed: int,
+    first_candidate: Items | None = None,
+    also_left_out: Sequence[npt.NDArray[np.integer]] | None = None,
 ) -> tuple[Items, npt.NDArray[np.bool_]]:
     """The target and sampled candidates of each event. For fitting alone: ranks are always among all candidates.
 
@@ -33,10 +38,11 @@ def sample_candidates(
         tests: (n,) events.
         seed: Of the drawn ones.
         first_candidate: (n,) first item of each catalogue; None for 0.
+        also_left_out: n arrays of further items that are no candidates, as of `Asked.of`; the target may be among them.
 
     Returns:
         (n, 1 + N_RECENT + N_UNIFORM) items, the target first, and True for what is no candidate: items that the user
-        had, the target again, and fillers where the catalogue is small.
+        had, what else is left out, the target again, and fillers where the catalogue is small.
     """
     n = len(tests)
     catalogue = tests.catalogue[:, None]
@@ -50,6 +56,8 @@ def sample_candidates(
     items = np.maximum(items, 0)
     for row in range(n):
         barred[row] |= np.isin(items[row], tests.excluded(log, row))
+        if also_left_out is not None:
+            barred[row] |= np.isin(items[row], also_left_out[row])
     barred[:, 0] = False
     return items, barred
 

@@ -140,12 +140,13 @@ def pa_texts(texts: list[str]):
 def test_a_trained_model_enters_an_evaluation_of_what_it_has_not_seen(world: World, fitting: Fitting) -> None:
     questions, _ = questions_for(world)
     log = questions.log
-    ranker = TrainedRanker(world.workspace, "m")(log, {"model": "m"}).watch(log, questions.vectors)
+    trained = TrainedRanker(world.workspace, "m", world.spec.fingerprint, world.spec.type_weights)
+    ranker = trained(log, {"model": "m"}).watch(log, questions.vectors)
     tests = choose_tests(log, eligible_events(log, Window(0, AS_OF_US))[-3:])
     (items, features), *_ = questions.ask(tests)
     np.testing.assert_array_equal(next(ranker.scores(tests))[items], fitting.best_network().score(features))
     with pytest.raises(ConfigError, match="has seen what it is tested on"):
-        TrainedRanker(world.workspace, "m")(log.before(int(log.event_us.max())), {})
+        trained(log.before(int(log.event_us.max())), {})
 
 
 def test_an_explanation_adds_up_and_what_is_missing_was_computed_again(world: World, ask: Asking) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,20 @@ import pytest
 from unit.evaluation_data import DAY_US, events_table, random_rows, write_workspace
 
 from dynprof.bank import Bank
+from dynprof.baselines import TUNED_WINDOW, tune
 from dynprof.errors import ConfigError
 from dynprof.evaluation.loading import read_bucket
 from dynprof.evaluation.log import index_events
+from dynprof.evaluation.storage import read_report
 from dynprof.evaluation.windows import cut_periods
 from dynprof.tuning.choice import CHOICE, read_choice
 from dynprof.tuning.grid import Grid
+from dynprof.tuning.sealed import sample_tests, seal
 from dynprof.workspace import Workspace
-from jobs.evaluate import evaluate
+from jobs.contestants import CONTESTANTS, choose_contestants
+from jobs.evaluate import evaluate, main
 from jobs.evaluate_options import EvaluateOptions
-from jobs.evaluate_tuning import tune_workspace, with_choice
+from jobs.evaluate_tuning import tune_baselines, tune_workspace, with_choice
 from jobs.tune import TuningOptions
 
 ROWS = random_rows(1, n=900, n_users=20, n_texts=300)
@@ -76,6 +81,47 @@ def test_the_test_windows_change_no_byte_of_the_choice(tmp_path: Path) -> None:
     document = evaluate(first, asked, weighings=weighings, choice=found.to_json())
     kinds = [(m.get("kind"), m.get("half_life_s")) for m in document["methods"]]
     assert (found.decay.kind, found.decay.half_life_s) in kinds
+
+
+NAMED = f"random,{TUNED_WINDOW},item kNN,popular 7d"
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_baselines_are_tuned_on_the_validation_window_and_the_test_windows_change_nothing(tmp_path: Path) -> None:
+    first = make(tmp_path / "first", ROWS)
+    other = make(tmp_path / "other", later_thrown_about(first, ROWS))
+    options = replace(OPTIONS, baselines=NAMED, max_events=60)
+    found = tune_baselines(first, options)
+    assert found == tune_baselines(other, options)
+    log, names = index_events((read_bucket(first, b) for b in range(3)), options.type_weights)
+    sealed = seal(log, names, cut_periods(log, options.test_share, options.n_windows).validation)
+    tests = sample_tests(sealed, sealed.validation, max_events=60, seed=options.seed)
+    assert len(tests) == 60
+    for name in (TUNED_WINDOW, "item kNN"):
+        expected = tune(name, sealed.log, tests, start_us=sealed.validation.start_us)
+        assert found.pop(name) == replace(CONTESTANTS[name], settings=expected)
+    assert not found
+    assert tune_baselines(first, replace(options, baselines="random,popular 7d")) == {}
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_report_of_tuned_baselines_says_their_settings(tmp_path: Path) -> None:
+    workspace = make(tmp_path, random_rows(3, n=300, n_users=12, n_texts=60))
+    flags = ["--workspace", workspace.uri, "--decays", "static", "--similarities", "cosine", "--metrics", "ndcg@10"]
+    flags += ["--half-life", "1d", "--draws", "20", "--no-recent", "--no-slices", "--windows", "1", "--report", "tuned"]
+    main([*flags, "--baselines", NAMED, "--tune"])
+    document, text = read_report(workspace, "tuned") or ({}, "")
+    settings = document["parameters"]["contestants"]
+    assert set(settings) == {"random", "popular 7d", TUNED_WINDOW, "item kNN"} and settings["random"] == {}
+    assert set(settings[TUNED_WINDOW]) == {"window_s"} and set(settings["item kNN"]) > {"neighbours", "shrink"}
+    assert f"`{TUNED_WINDOW}` window_s = {settings[TUNED_WINDOW]['window_s']}" in text
+
+
+def test_what_only_tuning_makes_is_no_contestant_without_it(tmp_path: Path) -> None:
+    workspace = make(tmp_path, ROWS[:50])
+    assert TUNED_WINDOW not in choose_contestants("all") and "popular 1d" in choose_contestants("all")
+    with pytest.raises(ConfigError, match=r"popular \(tuned window\).*--tune"):
+        evaluate(workspace, replace(OPTIONS, baselines=NAMED))
 
 
 def test_leave_one_out_has_nothing_to_tune_on(tmp_path: Path) -> None:

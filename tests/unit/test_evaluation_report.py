@@ -63,6 +63,14 @@ def test_too_few_users_and_empty_windows_are_said_instead_of_numbers() -> None:
     assert report_document(empty)["methods"] == []
 
 
+def test_settings_of_contestants_stand_among_the_notes() -> None:
+    report = some_report()
+    assert not any("Settings" in note for note in report.notes)
+    contestants = {"newest": {}, "item kNN": {"neighbours": 50.0, "half_life_s": None}}
+    tuned = Report({**report.parameters, "contestants": contestants}, METRICS, report.windows, report.results)
+    assert any("`item kNN` neighbours = 50.0, half_life_s = None." in note for note in tuned.notes)
+
+
 def test_remarks_stand_among_the_notes() -> None:
     report = some_report()
     remarked = Report(report.parameters, METRICS, report.windows, report.results, ["`EASE` has no numbers: too large."])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynprof.evaluation import Facts, Method, Outcome, Placed, Ranks, tabulate
+from dynprof.evaluation import Facts, Method, Outcome, Placed, Ranks, Report, report_document, tabulate
 from dynprof.evaluation.slices import SLICES, Traits, cut_slices
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -93,6 +95,19 @@ def test_every_window_has_every_method_and_metric_and_the_whole_has_slices() -> 
         mean = sum(r["value"] * r["n_tests"] for r in mine) / 170
         (all_of_them,) = [r for r in plain if (r["window"], r["method"], r["metric"]) == ("test", "newest", "ndcg@10")]
         assert abs(mean - all_of_them["value"]) < 1e-12
+
+
+def test_without_plain_cosine_profiles_meet_static_under_the_first_similarity() -> None:
+    mine = outcome("test", 100)
+    aged = [replace(m, name=f"{m.name} cosine_time 2d", similarity="cosine_time") for m in mine.methods[:2]]
+    basic = [replace(m, name=f"{m.name} basic", similarity="basic") for m in mine.methods[:2]]
+    found = tabulate([replace(mine, methods=[*aged, *basic])], None, METRICS, n_draws=50)
+    rows = [r for r in found.to_pylist() if r["metric"] == "ndcg@10"]
+    references = {r["method"]: r["reference"] for r in rows}
+    static, *others = [m.name for m in (*aged, *basic)]
+    assert references == {static: None, **dict.fromkeys(others, static)}
+    assert [r["method"] for r in rows if r["difference"] is None] == [static]
+    assert report_document(Report({}, METRICS, {"test": mine.facts}, found))["reference"] == static
 
 
 def test_profiles_meet_static_and_the_ranker_meets_the_best_baseline() -> None:

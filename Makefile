@@ -42,7 +42,7 @@ demo: $(STAMP) ## generate a small social world, build its profiles, compare dyn
 
 serve: $(STAMP) ## answer with the demo's profiles on http://127.0.0.1:8000
 	@test -d '$(WORKSPACE)/profiles' || { echo "No profiles in $(WORKSPACE). Run 'make demo' first, or name a workspace: make serve WORKSPACE=DIR" >&2; exit 1; }
-	$(BIN)/serve run serve.app:build workspace='$(WORKSPACE)'
+	RAY_ADDRESS=$${RAY_ADDRESS:-local} $(BIN)/serve run serve.app:build workspace='$(WORKSPACE)'
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ from benchmarks.machine import machine
 from benchmarks.topical_vectors import topical_profiles, topical_vectors
 from dynprof.decay import Decay
 from dynprof.index import cells
-from dynprof.index.approximate import APPROXIMATE, build
+from dynprof.index.approximate import APPROXIMATE
 from dynprof.index.codes import encode
 from dynprof.index.item_index import ItemIndex
 from dynprof.recommend import Metric, question
@@ -113,7 +113,7 @@ def _index(vectors: npt.NDArray[np.float16], approximate: str | None, n_asked: i
     """Ours, and the bytes it holds."""
     created_us = NOW_US - np.linspace(365, 0, len(vectors)).astype(np.float64) * DAY_US
     codes = encode(vectors)
-    made = build(approximate, codes) if approximate else None
+    made = APPROXIMATE[approximate].build(codes) if approximate else None
     kept = codes if made is None else codes.part(len(codes) - len(codes) // 4, len(codes))
     index = ItemIndex(vectors, created_us.astype(np.int64), kept, made, n_asked=n_asked)
     return index, vectors.nbytes + kept.values.nbytes + 8 * len(kept) + (made.size_bytes if made else 0)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from dynprof.embedded import open_vectors
 from dynprof.embeddings import EMBEDDINGS, read_shard
 from dynprof.errors import WorkspaceError
-from dynprof.index.approximate import Approximate, build
+from dynprof.index.approximate import APPROXIMATE, Approximate
 from dynprof.index.codes import Codes, encode
 from dynprof.keys import find_words, hash_words, text_shards
 from dynprof.lineage import CorpusView
@@ -92,7 +92,7 @@ class ItemRows:
         if approximate is None or len(vectors) < max(approximate_from, 1):
             return cls(table, created_us, vectors, words[order], order, codes)
         newest = codes.part(len(codes) - len(codes) // _CODED_SHARE, len(codes))
-        return cls(table, created_us, vectors, words[order], order, newest, build(approximate, codes))
+        return cls(table, created_us, vectors, words[order], order, newest, APPROXIMATE[approximate].build(codes))
 
     def __len__(self) -> int:
         return len(self.created_us)

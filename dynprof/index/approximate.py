@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dynprof.index.cells import Cells
-from dynprof.index.codes import Codes
 from dynprof.index.graph import Graph
 
-__all__ = ["APPROXIMATE", "Approximate", "build"]
+__all__ = ["APPROXIMATE", "Approximate"]
 
 APPROXIMATE: dict[str, type[Cells] | type[Graph]] = {"cells": Cells, "graph": Graph}
-"""Kinds by name; the first is the default."""
+"""Kinds by name, as the manifest of an index has them."""
 
 
 class Approximate(Protocol):
@@ -32,8 +31,3 @@ class Approximate(Protocol):
 
     def nearest(self, unit: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
         """About `count` rows with about the largest cosines with a vector of norm 1."""
-
-
-def build(kind: str, codes: Codes) -> Approximate:
-    """One of `APPROXIMATE` of all coded rows; row numbers are positions."""
-    return APPROXIMATE[kind].build(codes)

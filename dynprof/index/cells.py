@@ -20,9 +20,9 @@ __all__ = ["Cells"]
 SHARE_READ = 0.1
 """Of all rows, for one profile: `bench_retrieval --share` has recall against time."""
 LEAST_READ = 40_000
-"""Rows, where there are so many: they take two milliseconds."""
+"""Rows, where there are so many: below some hundred thousand a tenth would find too few."""
 _CELLS_OF_ROOT = 2
-"""Times the square root of the rows: finding cells and reading one of them then cost about the same."""
+"""Times the square root of the rows: smaller cells find more in as many rows, and each is a call of its own."""
 _ROUNDS, _ROWS_TO_LEARN_FROM = 8, 40
 _ROWS_AT_ONCE = 4096
 _TOP = 127
@@ -61,7 +61,7 @@ class Cells:
         n = len(codes)
         n_cells = n_cells or max(1, min(n, int(_CELLS_OF_ROOT * np.sqrt(n))))
         centres = _learn(codes, n_cells, np.random.default_rng(seed))
-        cells = _nearest_centres(codes, centres).numpy()
+        cells = _nearest_centres(codes.values, centres).numpy()
         order = np.argsort(cells, kind="stable")
         starts = np.searchsorted(cells[order], np.arange(n_cells + 1))
         return cls(centres.float().numpy(), starts, order.astype(np.uint32), codes.values[order], codes.scales[order])
@@ -102,8 +102,8 @@ class Cells:
 def _learn(codes: Codes, n_cells: int, rng: np.random.Generator) -> torch.Tensor:
     """(n_cells, dim) centres of some of the rows, bfloat16: half the time, and cells need no more."""
     chosen = np.sort(rng.choice(len(codes), min(len(codes), n_cells * _ROWS_TO_LEARN_FROM), replace=False))
-    sample = Codes(codes.values[chosen], codes.scales[chosen], codes.radii[chosen])
-    rows = torch.from_numpy(sample.values).float() * torch.from_numpy(sample.scales)[:, None]
+    sample = codes.values[chosen]
+    rows = torch.from_numpy(sample).float() * torch.from_numpy(codes.scales[chosen])[:, None]
     centres = rows[torch.from_numpy(rng.choice(len(rows), n_cells, replace=False))].bfloat16()
     for _ in range(_ROUNDS):
         cells = _nearest_centres(sample, centres)
@@ -115,8 +115,8 @@ def _learn(codes: Codes, n_cells: int, rng: np.random.Generator) -> torch.Tensor
     return centres
 
 
-def _nearest_centres(codes: Codes, centres: torch.Tensor) -> torch.Tensor:
-    """(n,) cell of each row; the scale of a row does not change which centre is nearest."""
-    values = torch.from_numpy(np.require(codes.values, requirements="W"))
-    parts = (values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE))
+def _nearest_centres(values: npt.NDArray[np.int8], centres: torch.Tensor) -> torch.Tensor:
+    """(n,) cell of each row; its scale does not change which centre is nearest."""
+    rows = torch.from_numpy(np.require(values, requirements="W"))
+    parts = (rows[first : first + _ROWS_AT_ONCE] for first in range(0, len(rows), _ROWS_AT_ONCE))
     return torch.cat([(part.bfloat16() @ centres.T).float().argmax(1) for part in parts])

@@ -61,9 +61,10 @@ class LiveItems:
             return
         rows, found = catalogue.base.find_rows(hash_words(pa.array(erased[1], pa.binary(16))))
         catalogue.remove(rows[found])
-        for author in pc.unique(catalogue.base.table["author_id"]).drop_null().to_pylist():
-            if self._overlay.is_erased(author):
-                catalogue.remove(catalogue.rows_by_author(author))
+        if erased[0] != self._erased[0]:
+            for author in pc.unique(catalogue.base.table["author_id"]).drop_null().to_pylist():
+                if self._overlay.is_erased(author):
+                    catalogue.remove(catalogue.rows_by_author(author))
         self._erased = erased
 
     def __len__(self) -> int:

@@ -32,6 +32,7 @@ from dynprof.evaluation.log import EventLog, EventNames
 from dynprof.evaluation.metrics import metric
 from dynprof.evaluation.protocol import TestEvents, Window, choose_tests, eligible_events
 from dynprof.evaluation.retrieval import Ranks
+from dynprof.evaluation.slices import drift_thirds
 from dynprof.evaluation.windows import cut_periods
 from dynprof.lineage import present_corpus
 from dynprof.snapshot import DEFAULT_PRIOR_WEIGHT
@@ -130,17 +131,12 @@ def learn(data: Data, sealed: SealedLog, best: Tried, grid: Grid, args: argparse
 
 
 def drift_slices(sums: BankSums, n_history: npt.NDArray[np.int64], grid: Grid) -> npt.NDArray[np.int64]:
-    """(n,) third of 1 - cosine between the 7-day and the 365-day profile: 0 stable, 2 high drift, -1 without history.
-
-    As `dynprof.evaluation.slices` cuts: thirds of the tests with a history, equal values together, in the lower one.
-    """
+    """(n,) `drift_thirds` of 1 - cosine between the 7-day and the 365-day profile: 0 stable, 2 high drift."""
     spans = np.stack([coefficients_of(Decay("exponential", h), grid.bank) for h in ("7d", "365d")])
     short, long = np.swapaxes(sums.directions(spans, np.full(2, DEFAULT_PRIOR_WEIGHT)), 0, 1).astype(np.float64)
     norms = np.linalg.norm(short, axis=1) * np.linalg.norm(long, axis=1)
     drift = np.maximum(1 - np.divide((short * long).sum(1), norms, out=np.ones(len(norms)), where=norms > 0), 0.0)
-    known = n_history > 0
-    bounds = np.quantile(drift[known], [1 / 3, 2 / 3]) if known.any() else np.zeros(2)
-    return np.where(known, np.searchsorted(bounds, drift, side="left"), -1)
+    return drift_thirds(np.where(n_history > 0, drift, np.nan))
 
 
 def judge(data: Data, window: Window, chosen: dict[str, Tried], grid: Grid, args: argparse.Namespace) -> Judged | None:

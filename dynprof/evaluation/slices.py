@@ -13,7 +13,7 @@ from dynprof.evaluation.log import EventLog
 from dynprof.evaluation.protocol import TestEvents
 from dynprof.profile import age_seconds
 
-__all__ = ["ACTIVITY", "SLICES", "Traits", "cut_slices", "traits_of"]
+__all__ = ["ACTIVITY", "SLICES", "Traits", "cut_slices", "drift_thirds", "traits_of"]
 
 SLICES = ("activity", "drift", "language", "item age")
 """Values of the column `slice`, beside `all`."""
@@ -76,18 +76,16 @@ def _groups(traits: Traits) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
         bounds = np.array([step for step, _ in steps])
         group = np.searchsorted(bounds, values, side="right")
         yield from ((name, label, group == number) for number, (_, label) in enumerate(steps))
-    yield from _drift(traits.drift)
+    third = drift_thirds(traits.drift)
+    yield from (("drift", label, third == number) for number, label in enumerate(_DRIFT))
     spoken, counts = np.unique(traits.language, return_counts=True)
     kept = spoken[np.argsort(-counts, kind="stable")][:_MOST_LANGUAGES]
     yield from (("language", str(language), traits.language == language) for language in kept)
     yield "language", "other", ~np.isin(traits.language, kept)
 
 
-def _drift(drift: npt.NDArray[np.float64]) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Thirds of the test events with a history; equal values stay together, in the lower third."""
+def drift_thirds(drift: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """(n,) third of the values: 0 low, 1 middle, 2 high, -1 of NaN; equal ones stay together, in the lower third."""
     known = ~np.isnan(drift)
-    if not known.any():
-        return
-    bounds = np.quantile(drift[known], [1 / 3, 2 / 3])
-    third = np.searchsorted(bounds, np.where(known, drift, 0.0), side="left")
-    yield from (("drift", label, known & (third == number)) for number, label in enumerate(_DRIFT))
+    bounds = np.quantile(drift[known], [1 / 3, 2 / 3]) if known.any() else np.zeros(2)
+    return np.asarray(np.where(known, np.searchsorted(bounds, drift, side="left"), -1), np.int64)
